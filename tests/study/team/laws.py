@@ -33,7 +33,7 @@ def wait_for(what, condition):
 
 
 @contextmanager
-def team(place, names, trials, seconds=0.02):
+def team(place, names, trials, seconds=0.02, gate=()):
     """Processes that search the same study, by name; whatever still runs at the end is killed."""
     command = [sys.executable, PROGRAM, str(place), str(trials), str(seconds)]
     given = {
@@ -41,7 +41,7 @@ def team(place, names, trials, seconds=0.02):
         "stdout": subprocess.PIPE,
         "stderr": subprocess.STDOUT,
     }
-    found = {name: subprocess.Popen([*command, name], text=True, **given) for name in names}
+    found = {name: subprocess.Popen([*command, name, *gate], text=True, **given) for name in names}
     try:
         yield found
     finally:

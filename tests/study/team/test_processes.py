@@ -68,12 +68,14 @@ def test_the_leader_is_stopped_for_a_while(place):
     assert find_faults(place, 80) == []
 
 
-def test_one_comes_late_and_one_leaves(place):
-    with team(place, "a", 150) as first:
+def test_one_comes_late_and_one_leaves(place, tmp_path):
+    gate = tmp_path / "gate"
+    with team(place, "a", 150, gate=[gate]) as first:
         wait_for("the first trials", lambda: count_ended(place) > 5)
-        with team(place, "b", 150) as second:
+        with team(place, "b", 150, gate=[gate]) as second:
             second["b"].stdout.readline()  # it has a trial
             first["a"].send_signal(signal.SIGINT)  # finishes its trial, and leaves the rest to the other
+            gate.touch()
             assert ends_of(first)["a"].startswith("end a interrupted")
             ends_of(second)
     assert find_faults(place, 150) == []

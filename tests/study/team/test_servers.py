@@ -20,6 +20,8 @@ from pliant.space import flatten, integer
 from pliant.study import Study
 from pliant.study.store import postgres
 from pliant.study.store.location import to_location
+from pliant.study.store.store import Unreachable
+from pliant.study.team import member, session
 from pliant.study.team.database import Database, find_programs
 from pliant.study.team.member import join
 from pliant.study.team.session import check_pooler
@@ -101,6 +103,32 @@ def test_the_server_restarts():
             assert find_faults(place, 150) == []
     finally:
         shutil.rmtree(folder)
+
+
+def test_a_server_that_starts_again_while_a_process_joins(place, monkeypatch):
+    real, tries = session.Session.__init__, []
+
+    def fail_twice(self, server):
+        tries.append(server)
+        if len(tries) in (1, 2, 4):  # at the first contact, and in the middle of joining
+            raise Unreachable("cannot be reached")
+        real(self, server)
+
+    monkeypatch.setattr(session.Session, "__init__", fail_twice)
+    with (
+        join(place, SPACE, Random(seed=1), trials=2) as first,
+        join(place, SPACE, Random(seed=1), trials=2) as second,
+    ):
+        for one in (first, second):
+            one.tell(one.ask().id, 0.5)
+        assert first.is_complete
+    assert len(tries) > 4
+
+
+def test_a_wrong_address(monkeypatch):
+    monkeypatch.setattr(member, "FIRST_SECONDS", 0.1)
+    with pytest.raises(StudyError, match=r"cannot be reached. Check the address"):
+        join("postgresql://nobody@127.0.0.1:1/none?study=x", SPACE, Random())
 
 
 @pytest.mark.skipif(

@@ -25,7 +25,7 @@ from .location import Server, to_location
 from .lock import WAIT_SECONDS, Holder
 from .migrate import migrate
 from .record import Record
-from .store import Check, LostConnection, Settings, Store, explain_held
+from .store import Check, LostConnection, Settings, Store, Unreachable, explain_held
 from .tables import SCHEMA_VERSION, history, metadata, schema
 
 PATIENCE = 60.0  # seconds that a server may be unreachable
@@ -235,7 +235,7 @@ def _studies(record: Record) -> list[str]:
 
 @contextmanager
 def _translate_errors(path: str, *, waits: bool) -> Iterator[None]:
-    """Raises errors of the server as ``StudyError``; a lost connection as ``LostConnection`` where the store ``waits``."""
+    """Raises errors of the server as ``StudyError``; lost connections as ``LostConnection`` where the store ``waits``, else as ``Unreachable``."""
     try:
         yield
     except sa.exc.DBAPIError as error:
@@ -253,7 +253,7 @@ def _translate_errors(path: str, *, waits: bool) -> Iterator[None]:
                 "Only one process writes a study: end the other, and open the study again."
             ) from error
         if isinstance(error, sa.exc.OperationalError):
-            raise StudyError(
+            raise Unreachable(
                 f"{path!r} cannot be reached. Check the address, that the server runs, that the database exists "
                 f"(`createdb NAME`), and your rights. (PostgreSQL: {said}.)"
             ) from error

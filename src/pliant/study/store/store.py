@@ -31,6 +31,10 @@ class LostConnection(StudyError):
     """The connection to a database is lost; what was not committed is undone."""
 
 
+class Unreachable(LostConnection):
+    """A connection to a database could not be made: its address is wrong, or its server does not run now."""
+
+
 class Store(ABC):
     """An open database of a study.  Made by ``create_store`` or ``open_store``; used by ``transaction``.
 

@@ -19,7 +19,7 @@ from pliant.space import Space
 from pliant.values.errors import FeedbackError, NoStudyError, StudyError, StudyInUseError
 
 from ..serve import LEASE_SECONDS, Server, serve
-from ..store.location import Place
+from ..store.location import Location, Place
 from ..store.lock import name_process
 from ..store.opening import open_store
 from ..store.store import Check, LostConnection
@@ -41,6 +41,7 @@ AWAY = (Away, Unled, LostConnection)  # no process leads, or the server restarts
 JOIN_SECONDS = 2.0  # the time for a process that writes the study to serve it as well
 PATIENCE = 600.0  # seconds without a leader after which a search ends
 SERVER_SECONDS = 60.0  # the time for a server to start again
+FIRST_SECONDS = 5.0  # the same at the first contact, where its address may be wrong
 NOTICE = 10.0  # seconds after which that is said
 PAUSES = (
     0.05,
@@ -398,31 +399,38 @@ def _enter(terms: Terms, given: dict[str, Any]) -> Writable:
     """Returns a member that leads, where no other process does, or that follows."""
     if isinstance(terms.location, Path) and not hasattr(os, "getuid"):
         return terms.create_or_open()
-    if not isinstance(terms.location, Path) and (fault := check_pooler(terms.location)):
-        raise StudyError(fault)
-    end, has_failed = monotonic() + JOIN_SECONDS, False
+    used: float | None = None  # since when another process writes the study without sharing it
+    lost: float | None = None  # since when its server cannot be reached
+    was_reached, has_failed = False, False
     while True:
         try:
-            study = terms.create_or_open()
+            if not was_reached:
+                _refuse_poolers(terms.location)
+                was_reached = True
+            return _found(terms, terms.create_or_open(), given)
         except StudyInUseError as error:
             member = _follow(terms, given)
             if member is not None:
                 return member
-            if monotonic() > end:
+            used, lost = used or monotonic(), None
+            if monotonic() > used + JOIN_SECONDS:
                 raise _explain(terms, error) from error
             sleep(PAUSES[0])
         except LostConnection:
-            if monotonic() > end + SERVER_SECONDS:
+            used, lost, has_failed = None, lost or monotonic(), False
+            if monotonic() > lost + (SERVER_SECONDS if was_reached else FIRST_SECONDS):
                 raise
-            sleep(PAUSES[1])  # the server starts again
-            has_failed = False
+            sleep(PAUSES[1])  # the server starts, or starts again
         except StudyError as error:
             if has_failed or type(error) is not StudyError:
                 raise
             has_failed = True  # such as a file that another process made at the same moment
             sleep(PAUSES[0])
-        else:
-            return _found(terms, study, given)
+
+
+def _refuse_poolers(location: Location) -> None:
+    if not isinstance(location, Path) and (fault := check_pooler(location)):
+        raise StudyError(fault)
 
 
 def _found(terms: Terms, study: Study, given: dict[str, Any]) -> Member:
