@@ -13,7 +13,8 @@ from . import flags
 from .base import Symbolic
 from .parts.access import RAISE_IF_NOT_FOUND
 from .parts.compare import eq
-from .parts.dict_fields import Fields, begin, in_order
+from .parts.containers import begin
+from .parts.dict_fields import Fields, in_order
 from .parts.documents import from_json, to_json_field
 from .parts.permissions import accepts_partial, treats_as_sealed, writtable_via_accessors
 from .parts.text import format_fields

@@ -12,10 +12,10 @@ from .. import values as utils
 from . import flags
 from .base import Symbolic
 from .parts.compare import eq
-from .parts.dict_fields import release
+from .parts.containers import begin, release
 from .parts.documents import from_json, to_json_field
 from .parts.insertion import Insertion, mark_as_insertion
-from .parts.list_items import Items, begin
+from .parts.list_items import Items
 from .parts.permissions import accepts_partial, treats_as_sealed, writtable_via_accessors
 from .parts.rebinding import is_unchanged
 from .parts.text import format_items
@@ -83,7 +83,9 @@ class _Builtin(Items):
                     )
                 )
             return [self._set_item_without_permission_check(i, v) for i, v in zip(places, new)]
-        checked = [self._formalized_value(start + i, v) for i, v in enumerate(new)]
+        checked = [
+            self._formalized_value(start + i, self.sym_attr_field(start + i), v) for i, v in enumerate(new)
+        ]
         old = [_get(self, i) for i in places]
         size = len(self) - len(old) + len(new)
         spec = self.value_spec

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pliant.values.errors import quote
@@ -12,26 +12,23 @@ from ... import values as utils
 from .. import flags
 from ..base import Symbolic
 from .compare import eq, sym_hash
+from .containers import Container, begin, copied, missing_in, release
 from .permissions import accepts_partial
 from .rebinding import apply_changes, is_unchanged
-from .transform import symbolic_transform_fn, to_symbolic
+from .transform import symbolic_transform_fn
 from .traversal import sym_children
-from .updates import FieldUpdate, Inferential, TopologyAware
+from .updates import FieldUpdate, Inferential
 
 _get = dict.__getitem__
 _put = dict.__setitem__
 
 
-class Fields(dict[Any, Any], Symbolic, pg_typing.CustomTyping):
+class Fields(dict[Any, Any], Container):
     """The symbolic side of ``Dict``: fields, schema, changes."""
 
+    _spec_class = pg_typing.Dict
     _value_spec: Any
     _onchange_callback: Any
-
-    @property
-    def value_spec(self) -> Any:
-        """The spec that describes the fields, or None."""
-        return self._sym_raw("_value_spec")
 
     @property
     def _schema(self) -> Any:
@@ -42,19 +39,6 @@ class Fields(dict[Any, Any], Symbolic, pg_typing.CustomTyping):
     def _owner(self) -> Any:
         """The object whose fields this dict holds, or None."""
         return self._sym_raw("_held_for")
-
-    def use_value_spec(self, value_spec: Any, allow_partial: Any = False) -> Any:
-        """Checks this dict against a spec, which describes its fields from now on; returns the dict.
-
-        Args:
-          value_spec: a ``pg.typing.Dict``, or None to remove the spec.
-          allow_partial: whether required values may be missing.
-
-        Raises:
-          ValueError: another kind of spec, or a value that it does not allow.
-          RuntimeError: there is another spec already.
-        """
-        return bind_spec(self, value_spec, pg_typing.Dict, allow_partial=allow_partial)
 
     def _apply_spec(self, value_spec: Any) -> None:
         """Checks the fields, and adds those with defaults."""
@@ -215,59 +199,6 @@ class Fields(dict[Any, Any], Symbolic, pg_typing.CustomTyping):
     def _container_class(self) -> Any:
         return type(self) if self._owner is None else type(self._owner)
 
-    def _formalized_value(self, name: Any, field: Any, value: Any) -> Any:
-        """Returns a value as it is stored in a field."""
-        path = utils.KeyPath(name, self.sym_path)
-        partial = accepts_partial(self)
-        if field is None or not flags.is_type_check_enabled():
-            value = to_symbolic(path, value, partial)
-        else:
-            if isinstance(value, TopologyAware) and value.sym_parent is not None:
-                value = self._relocate_if_symbolic(name, value)
-            value = field.apply(
-                value, allow_partial=partial, transform_fn=symbolic_transform_fn(partial), root_path=path
-            )
-        return self._relocate_if_symbolic(name, value)
-
-    @property
-    def _subscribes_field_updates(self) -> bool:
-        return self._onchange_callback is not None
-
-    def _on_change(self, field_updates: dict[Any, FieldUpdate]) -> None:
-        if self._onchange_callback is not None:
-            self._onchange_callback(field_updates)
-
-    def custom_apply(
-        self,
-        path: Any,
-        value_spec: Any,
-        allow_partial: bool,
-        child_transform: Callable[..., Any] | None = None,
-    ) -> tuple[bool, Any]:
-        """Checks this dict for a field with another spec; returns whether the spec shall check it itself, and the dict."""
-        if not flags.is_type_check_enabled():
-            return (False, self)
-        if not isinstance(value_spec, pg_typing.Dict):
-            return (True, self)
-        if self.sym_parent is None:
-            self.sym_setpath(path)
-        mine = self.value_spec
-        if mine is None:
-            self.use_value_spec(value_spec, allow_partial)
-        else:
-            if not value_spec.is_compatible(mine):
-                raise ValueError(
-                    utils.message_on_path(
-                        f"Dict (spec={mine!r}) cannot be assigned to an incompatible field (spec={quote(value_spec)}).",
-                        path,
-                    )
-                )
-            if self.allow_partial != allow_partial:
-                self._set_raw_attr("_allow_partial", allow_partial)
-                if not allow_partial:
-                    self._apply_spec(mine)
-        return (False, self)
-
 
 def differing(value: Any, default: Any) -> Any:
     """Returns what of a value differs from a default: nested dicts of values, or MISSING_VALUE if nothing does."""
@@ -292,68 +223,3 @@ def in_order(items: Mapping[Any, Any], schema: Any) -> list[Any]:
     first = [k.text if hasattr(k, "text") else str(k) for k in schema.keys() if k.is_const]  # noqa: SIM118  # a schema is not a dict
     known = set(first)
     return [k for k in first if k in items] + [k for k in items if k not in known]
-
-
-def missing_in(value: Any) -> Any:
-    """Returns what is missing in a value."""
-    return (
-        value.sym_missing(flatten=False)
-        if isinstance(value, Symbolic)
-        else value.missing_values(flatten=False)
-    )
-
-
-def copied(value: Any, deep: bool, memo: Any) -> Any:
-    """Returns a value for a copy of what contains it."""
-    from .compare import clone
-
-    if deep or isinstance(value, Symbolic):
-        return clone(value, deep, memo)
-    return value
-
-
-def release(old: Any, new: Any, parent: Any) -> None:
-    """Removes the place of a value that was replaced."""
-    if old is not new and isinstance(old, TopologyAware) and old.sym_parent is parent:
-        old.sym_setparent(None)
-        old.sym_setpath(utils.KeyPath())
-
-
-def begin(
-    made: Any, allow_partial: bool, accessor_writable: bool, sealed: bool, root_path: Any = None
-) -> None:
-    """Sets the switches of a new dict."""
-    Symbolic.__init__(
-        made,
-        allow_partial=allow_partial,
-        accessor_writable=accessor_writable,
-        sealed=sealed,
-        root_path=root_path,
-        init_super=False,
-    )
-    made._set_raw_attr("_value_spec", None)
-    made._set_raw_attr("_onchange_callback", None)
-
-
-def bind_spec(container: Any, value_spec: Any, kind: Any, *, allow_partial: Any) -> Any:
-    """Checks a dict or list against a spec, which describes it from now on; see ``use_value_spec``; returns the container."""
-    if value_spec is None:
-        return container._set_raw_attr("_value_spec", None)
-    name = kind.__name__
-    if not isinstance(value_spec, kind):
-        raise ValueError(
-            container._error_message(
-                f"Value spec for {name.lower()} must be a `pg.typing.{name}` object. Encountered: {quote(value_spec)}."
-            )
-        )
-    before = container.value_spec
-    if before is not None and before != value_spec:
-        raise RuntimeError(
-            container._error_message(
-                f"{name} is already bound with a different value spec: {before!r}. New value spec: {quote(value_spec)}."
-            )
-        )
-    container._set_raw_attr("_allow_partial", bool(allow_partial))
-    if flags.is_type_check_enabled():
-        container._apply_spec(value_spec)
-    return container._set_raw_attr("_value_spec", value_spec)

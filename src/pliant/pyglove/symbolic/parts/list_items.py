@@ -2,53 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from pliant.values.errors import quote
 
 from ... import typing as pg_typing
 from ... import values as utils
-from .. import flags
 from ..base import Symbolic
 from .compare import eq, sym_hash
-from .dict_fields import bind_spec, copied, missing_in, release
+from .containers import Container, begin, copied, missing_in, release
 from .insertion import Insertion
 from .permissions import accepts_partial
 from .rebinding import apply_changes, is_unchanged
-from .transform import symbolic_transform_fn, to_symbolic
+from .transform import symbolic_transform_fn
 from .updates import FieldUpdate, Inferential, TopologyAware
 
 _get = list.__getitem__
 _put = list.__setitem__
 
 
-class Items(list[Any], Symbolic, pg_typing.CustomTyping):
+class Items(list[Any], Container):
     """The symbolic side of ``List``: items, spec, changes."""
 
-    @property
-    def value_spec(self) -> Any:
-        """The spec that describes the items, or None."""
-        return self._sym_raw("_value_spec")
+    _spec_class = pg_typing.List
 
     @property
     def max_size(self) -> int | None:
         """The largest number of items, or None."""
         spec = self.value_spec
         return None if spec is None else spec.max_size
-
-    def use_value_spec(self, value_spec: Any, allow_partial: Any = False) -> Any:
-        """Checks this list against a spec, which describes its items from now on; returns the list.
-
-        Args:
-          value_spec: a ``pg.typing.List``, or None to remove the spec.
-          allow_partial: whether required values may be missing.
-
-        Raises:
-          ValueError: another kind of spec, or an item that it does not allow.
-          RuntimeError: there is another spec already.
-        """
-        return bind_spec(self, value_spec, pg_typing.List, allow_partial=allow_partial)
 
     def _apply_spec(self, value_spec: Any) -> None:
         """Checks the items."""
@@ -157,7 +140,7 @@ class Items(list[Any], Symbolic, pg_typing.CustomTyping):
         old = _get(self, index)
         if is_unchanged(old, value):
             return None
-        new = self._formalized_value(index, value)
+        new = self._formalized_value(index, self.sym_attr_field(index), value)
         _put(self, index, new)
         release(old, new, self)
         self._forget_facts()
@@ -180,7 +163,7 @@ class Items(list[Any], Symbolic, pg_typing.CustomTyping):
     def _insert_item(self, index: int, value: Any, field: Any) -> FieldUpdate:
         if self.max_size is not None and len(self) >= self.max_size:
             raise ValueError(self._error_message(f"List reached its max size {self.max_size}."))
-        new = self._formalized_value(index, value)
+        new = self._formalized_value(index, self.sym_attr_field(index), value)
         list.insert(self, index, new)
         self._renumber(index + 1)
         self._forget_facts()
@@ -190,74 +173,3 @@ class Items(list[Any], Symbolic, pg_typing.CustomTyping):
         return FieldUpdate(
             utils.KeyPath(index, self.sym_path), target=self, field=field, old_value=old, new_value=new
         )
-
-    def _formalized_value(self, index: int, value: Any) -> Any:
-        """Returns a value as it is stored as an item."""
-        path = utils.KeyPath(index, self.sym_path)
-        partial = accepts_partial(self)
-        field = self.sym_attr_field(index)
-        if field is None or not flags.is_type_check_enabled():
-            value = to_symbolic(path, value, partial)
-        else:
-            if isinstance(value, TopologyAware) and value.sym_parent is not None:
-                value = self._relocate_if_symbolic(index, value)
-            value = field.apply(
-                value, allow_partial=partial, transform_fn=symbolic_transform_fn(partial), root_path=path
-            )
-        return self._relocate_if_symbolic(index, value)
-
-    @property
-    def _subscribes_field_updates(self) -> bool:
-        return self._sym_raw("_onchange_callback") is not None
-
-    def _on_change(self, field_updates: dict[Any, FieldUpdate]) -> None:
-        callback = self._sym_raw("_onchange_callback")
-        if callback is not None:
-            callback(field_updates)
-
-    def custom_apply(
-        self,
-        path: Any,
-        value_spec: Any,
-        allow_partial: bool,
-        child_transform: Callable[..., Any] | None = None,
-    ) -> tuple[bool, Any]:
-        """Checks this list for a field with another spec; returns whether the spec shall check it itself, and the list."""
-        if not flags.is_type_check_enabled():
-            return (False, self)
-        if not isinstance(value_spec, pg_typing.List):
-            return (True, self)
-        if self.sym_parent is None:
-            self.sym_setpath(path)
-        mine = self.value_spec
-        if mine is None:
-            self.use_value_spec(value_spec, allow_partial)
-        else:
-            if not value_spec.is_compatible(mine):
-                raise ValueError(
-                    utils.message_on_path(
-                        f"List (spec={mine!r}) cannot be assigned to an incompatible field (spec={quote(value_spec)}).",
-                        path,
-                    )
-                )
-            if self.allow_partial != allow_partial:
-                self._set_raw_attr("_allow_partial", allow_partial)
-                if not allow_partial:
-                    self._apply_spec(mine)
-        return (False, self)
-
-
-def begin(
-    made: Any, allow_partial: bool, accessor_writable: bool, sealed: bool, root_path: Any = None
-) -> None:
-    """Sets the switches of a new list."""
-    Symbolic.__init__(
-        made,
-        allow_partial=allow_partial,
-        accessor_writable=accessor_writable,
-        sealed=sealed,
-        root_path=root_path,
-        init_super=False,
-    )
-    made._set_raw_attr("_value_spec", None)
-    made._set_raw_attr("_onchange_callback", None)
