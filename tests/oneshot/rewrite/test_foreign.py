@@ -356,7 +356,7 @@ def test_a_lazy_layer_is_opened_after_its_first_input(lazy):
     kind = type(lazy).__name__
     with pytest.raises(
         FieldValueError,
-        match=rf"{kind} at path '1\.0' has none before its first input\. Call the network once, `network\(x\)`, then open it",
+        match=rf"weight '1\.0\.\w+' has no size yet, because its {kind} is lazy\. Run the network once on an input, `network\(example\)`",
     ):
         open_network(net)
     net(x)

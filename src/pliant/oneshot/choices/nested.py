@@ -31,6 +31,19 @@ def find_leaves(value: object) -> Iterator[Any]:
         yield value
 
 
+def describe_leaves(value: object) -> str:
+    """Returns the types and shapes of tensors, for messages about inputs that a network does not take.
+
+    >>> describe_leaves((torch.ones(2, 3), None))
+    'torch.float32 (2, 3), None of type NoneType'
+    """
+    shown = [
+        f"{one.dtype} {tuple(one.shape)}" if isinstance(one, Tensor) else quote_typed(one)
+        for one in find_leaves(value)
+    ]
+    return ", ".join(shown[:4]) + ", ..." * (len(shown) > 4) or quote_typed(value)
+
+
 def change_leaves(value: object, change: Callable[[Any], Any]) -> Any:
     """Returns a nested value with a function applied to each leaf, in order.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -52,10 +52,44 @@ def change(space: Space, values: Mapping[str, int], path: str, index: int) -> De
     return compose(space, choose)
 
 
-def check_outputs(program: Any, inputs: tuple[Any, ...], outputs: list[Tensor]) -> str:
-    """Returns why the smallest network of a space does not stand for the given one; empty if it does."""
-    made = make_child(program, smallest(Template(program).space))
+def check_outputs(
+    program: Any,
+    inputs: tuple[Any, ...],
+    outputs: list[Tensor],
+    detours: Sequence[tuple[Any, list[Tensor]]] = (),
+) -> str:
+    """Returns why the smallest network of a space does not stand for the given one; empty if it does.
+
+    Args:
+      program: the space.
+      inputs: of the network.
+      outputs: of the given network.
+      detours: see ``find_detours``.
+    """
+    space = Template(program).space
+    made = make_child(program, smallest(space))
     found = run_once(made, inputs)
     if [x.shape for x in found] != [x.shape for x in outputs]:
         return "with another width, the output of the network has another shape"
+    if not detours:
+        return ""
+    full: dict[str, Any] = largest(space).to_dict()
+    alone = [
+        change(space, full, path, 0) for path in full
+    ]  # two layers with one reader agree if both are small
+    for child in [made, *(make_child(program, decisions) for decisions in alone)]:
+        if reason := _check_detours(child, detours):
+            return reason
+    return ""
+
+
+def _check_detours(child: nn.Module, detours: Sequence[tuple[Any, list[Tensor]]]) -> str:
+    for other, wanted in detours:
+        lesson = "which layers run depends on the values of the input (control flow that depends on data), and on other values the "
+        try:
+            found = run_once(child, other)
+        except (RuntimeError, ValueError, TypeError, LookupError) as error:
+            return f"{lesson}smaller network fails: {error}"
+        if [x.shape for x in found] != [x.shape for x in wanted]:
+            return f"{lesson}output has another shape"
     return ""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import Any
 
 import torch
@@ -10,51 +11,30 @@ from torch import Tensor, nn
 
 from pliant.symbolic.tree.leaf import Ref
 from pliant.symbolic.tree.node import Node, children
-from pliant.values.errors import FieldTypeError, FieldValueError, quote, quote_typed
+from pliant.values.errors import FieldTypeError, FieldValueError, quote_typed
 from pliant.values.path import Path
 
 from ..choices.evaluation import call_network, evaluating
-from ..choices.nested import find_leaves
+from ..choices.nested import change_leaves, describe_leaves, find_leaves
+from ..rewrite.network import Supernet
+from ..rewrite.openable import check_openable, check_weights
 
 
 def check_network(network: object) -> nn.Module:
     """Returns a module that can be opened.
 
     Raises:
-      FieldTypeError: it is not a module, or is scripted, exported, compiled or quantized.
-      FieldValueError: it has lazy parameters, or weights on several devices.
+      FieldTypeError: it is not a module, or is scripted, exported, compiled or quantized; or it is a super-network.
+      FieldValueError: it has lazy parameters, weights on several devices, or weights without values.
     """
-    if not isinstance(network, nn.Module):
-        raise FieldTypeError(f"a network to shrink is an nn.Module; got {quote_typed(network)}.")
-    if hasattr(network, "_orig_mod"):
+    found = check_openable(network, "a network to shrink is an nn.Module")
+    check_weights(found)
+    if any(isinstance(module, Supernet) for module in found.modules()):
         raise FieldTypeError(
-            "the network is compiled by torch.compile, so its layers cannot be changed. Give the module that was compiled, "
-            "`network._orig_mod`, and compile the result."
+            "the network is a super-network, which has the weights of many networks. Give one of them: `supernet.materialize(decisions)`, "
+            "or `trainer.network()`."
         )
-    for name, module in network.named_modules():
-        place = f"the module at {name!r}" if name else "the network"
-        kind = type(module)
-        if isinstance(module, (torch.jit.ScriptModule, torch.jit.ScriptFunction)):
-            raise FieldTypeError(
-                f"{place} is a TorchScript module, whose layers cannot be changed. Give the module that was scripted or traced."
-            )
-        if ".quantized" in kind.__module__ and kind.__module__.startswith("torch."):
-            raise FieldTypeError(
-                f"{place} is quantized ({kind.__name__}), and its weights cannot be cut. Shrink the network before it is quantized."
-            )
-    weights: list[tuple[str, Any]] = list(network.named_parameters())
-    lazy = [name for name, tensor in weights if nn.parameter.is_lazy(tensor)]
-    if lazy:
-        raise FieldValueError(
-            f"the weight {lazy[0]!r} has no size yet, because its layer is lazy. Run the network once on an input, "
-            "`network(example)`, and train it."
-        )
-    devices = sorted({str(tensor.device) for tensor in network.parameters()})
-    if len(devices) > 1:
-        raise FieldValueError(
-            f"the weights of the network are on {len(devices)} devices ({', '.join(devices)}). Move it to one: `network.to({devices[0]!r})`."
-        )
-    return network
+    return found
 
 
 def check_example(network: nn.Module, example: object) -> tuple[Any, ...]:
@@ -62,23 +42,20 @@ def check_example(network: nn.Module, example: object) -> tuple[Any, ...]:
 
     Raises:
       FieldTypeError: the example is not made of tensors.
-      FieldValueError: the network fails on it, or returns something else the second time.
+      FieldValueError: the network fails on it, or returns NaN, or something else the second time.
     """
     inputs = example if isinstance(example, tuple) else (example,)
-    if not any(isinstance(x, Tensor) for x in inputs):
+    tensors = [x for x in inputs if isinstance(x, Tensor)]
+    if not tensors:
         raise FieldTypeError(
             f"an example is an input of the network, a tensor with the batch first (or a tuple of inputs); got {quote_typed(example)}. "
             "For images that is `torch.zeros(1, 3, 224, 224)`."
         )
-    try:
-        with torch.random.fork_rng(devices=[]):  # around both, so that random numbers differ
-            first, second = _run(network, inputs), _run(network, inputs)
-    except (RuntimeError, ValueError, TypeError, IndexError, AttributeError) as error:
-        shapes = ", ".join(f"{quote(x.dtype)} {tuple(x.shape)}" for x in inputs if isinstance(x, Tensor))
-        raise FieldValueError(
-            f"the network fails on the example ({shapes}): {error} Give an input of the shape and type that it takes, with the batch first."
-        ) from error
-    if not all(torch.equal(a, b) for a, b in zip(first, second, strict=True)):
+    if any(not x.numel() for x in tensors):
+        raise FieldValueError(f"the example is empty ({describe_leaves(inputs)}). Give at least one input.")
+    with torch.random.fork_rng(devices=[]):  # around both, so that random numbers differ
+        first, second = run_on(network, inputs, "the example"), run_on(network, inputs, "the example")
+    if not all(a.shape == b.shape and torch.equal(a, b) for a, b in zip(first, second, strict=True)):
         raise FieldValueError(
             "the network is not deterministic: two runs on the example in evaluation mode return different outputs, so widths cannot "
             "be compared. Switch off what is random in `forward` when `self.training` is False, or set a seed there."
@@ -86,10 +63,75 @@ def check_example(network: nn.Module, example: object) -> tuple[Any, ...]:
     return inputs
 
 
+def run_on(network: nn.Module, inputs: object, name: str) -> list[Tensor]:
+    """Returns the tensors that a network returns for inputs that a user gave.
+
+    Raises:
+      FieldValueError: it fails on them, or returns NaN.
+    """
+    try:
+        found = _run(network, inputs)
+    except (RuntimeError, ValueError, TypeError, LookupError, AttributeError, NotImplementedError) as error:
+        own = next(network.parameters(), None)
+        given = [x for x in find_leaves(inputs) if isinstance(x, Tensor)]
+        remedy = "Give an input of the shape and type that it takes, with the batch first."
+        if own is not None and any(x.device != own.device for x in given):
+            remedy = f"Its weights are on another device: `.to({str(own.device)!r})`."
+        elif own is not None and any(x.is_floating_point() and x.dtype != own.dtype for x in given):
+            remedy += f" Its weights are of the type {own.dtype}: `.to({own.dtype})`."
+        raise FieldValueError(
+            f"the network fails on {name} ({describe_leaves(inputs)}): {str(error).rstrip('. ')}. {remedy}"
+        ) from error
+    if any(x.is_floating_point() and bool(x.isnan().any()) for x in found):
+        raise FieldValueError(
+            f"the network returns NaN for {name} ({describe_leaves(inputs)}), so smaller networks cannot be compared with it. Give an input like "
+            "those that it was trained on, and check its weights."
+        )
+    return found
+
+
 def run_once(network: nn.Module, inputs: object) -> list[Tensor]:
     """Runs a network in evaluation mode, without effects on the global random state; returns the tensors of its output."""
     with torch.random.fork_rng(devices=[]):
         return _run(network, inputs)
+
+
+def list_calls(network: nn.Module, inputs: object) -> list[str]:
+    """Returns the paths of the modules that run on some inputs, in this order."""
+    calls: list[str] = []
+    hooks = [
+        module.register_forward_pre_hook(lambda module, args, name=name: calls.append(name))
+        for name, module in network.named_modules()
+    ]
+    try:
+        run_once(network, inputs)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return calls
+
+
+def find_detours(
+    network: nn.Module, inputs: tuple[Any, ...], others: Iterable[Any] = ()
+) -> list[tuple[Any, list[Tensor]]]:
+    """Returns inputs on which other modules run, and their outputs: then the control flow depends on data.
+
+    Tried are floats with the opposite sign, and tripled, and whole numbers in another order; and ``others``.
+    """
+    wanted, found = list_calls(network, inputs), []
+    for other in [*(change_leaves(inputs, partial(_vary, factor)) for factor in (-1, 3)), *others]:
+        try:
+            if list_calls(network, other) != wanted:
+                found.append((other, run_once(network, other)))
+        except (RuntimeError, ValueError, TypeError, LookupError, AttributeError):
+            continue  # not an input that it takes
+    return found
+
+
+def _vary(factor: int, x: Any) -> Any:
+    if not isinstance(x, Tensor):
+        return x
+    return x * factor if x.is_floating_point() else x.roll(factor, -1) if x.dim() else x
 
 
 def _run(network: nn.Module, inputs: object) -> list[Tensor]:

@@ -23,7 +23,8 @@ from ..training.defaults import default_quality
 from .decisions import change, largest, smallest
 from .evolution import evolve
 from .importance import Activation, Importance, inputs_of
-from .limits import CostMeter, Limit, format_cost
+from .limits import CostMeter, Limit, format_cost, read_limits
+from .opening import check_network, run_on
 from .order import reorder
 from .result import Row, Shrunk, read_changes
 from .sensitivity import OutputDamage, Sensitivity, bisect, measure_burdens, measure_sensitivity
@@ -85,15 +86,15 @@ def shrink(
       seed: of the evolution.
 
     Raises:
-      FieldTypeError: the network, the example or a limit is of a wrong kind.
-      FieldValueError: the network cannot be opened, the data are empty, or no network is within the limits.
+      FieldTypeError, FieldValueError: the network cannot be opened, an argument is wrong, or no network is within the limits.
     """
     tries = check_count(search, "search", "shrink", least=0)
-    found = space_of(
-        network, example, widths=widths, heads=heads, depth=depth, kernels=kernels, divisor=divisor, keep=keep
-    )
-    made, evolution = _Search(found, data, valid, quality, images), (tries, check_seed(seed))
-    return made.run(limit, importance or Activation(), training=network.training, evolution=evolution)
+    read_limits(limit)
+    batches, few = _check_data(network, data, images)
+    sizes: Any = {"widths": widths, "heads": heads, "depth": depth, "kernels": kernels, "divisor": divisor}
+    found = space_of(network, example, keep=keep, others=few, **sizes)
+    made, how = _Search(found, batches, valid, quality, images), importance or Activation()
+    return made.run(limit, how, training=network.training, evolution=(tries, check_seed(seed)))
 
 
 class _Search:
@@ -102,13 +103,13 @@ class _Search:
     def __init__(
         self,
         found: FoundSpace,
-        data: Iterable[Any],
+        batches: list[Any],
         valid: Iterable[Any] | None,
         quality: Quality | None,
         images: int,
     ) -> None:
         self.found, self.quality, self.images = found, quality, images
-        self.batches = _read_batches(data, images, "data")
+        self.batches = batches
         self.tested = self.batches if valid is None else _read_batches(valid, 10**9, "valid")
         self.few = _take(self.batches, PROBED)
 
@@ -155,6 +156,14 @@ class _Search:
         changes = MappingProxyType(read_changes(found, chosen))
         front = tuple(rows.values())
         return Shrunk(made, chosen, tuple(limits), front, rows[chosen.values], found, changes)
+
+
+def _check_data(network: nn.Module, data: Iterable[Any], images: int) -> tuple[list[Any], list[Any]]:
+    """Returns batches, and inputs of 8 examples, on which the network was run."""
+    batches = _read_batches(data, images, "data")
+    few = [inputs_of(batch) for batch in _take(batches, 8)]
+    run_on(check_network(network), few[0], "a batch of shrink(data=...)")
+    return batches, few
 
 
 def _read_batches(data: Iterable[Any], images: int, name: str) -> list[Any]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
@@ -26,7 +27,7 @@ from .blocks import find_blocks
 from .decisions import check_outputs
 from .groups import WidthGroup, find_groups
 from .heads import HEADS_NAME, find_attentions
-from .opening import check_example, check_network, find_nodes, run_once
+from .opening import check_example, check_network, find_detours, find_nodes
 from .widths import Opener, Wish, head_units, width_units
 
 WIDTHS = (0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 1.0)
@@ -84,6 +85,7 @@ def space_of(
     kernels: Sequence[int] | None = None,
     divisor: int | None = None,
     keep: Sequence[str] = (),
+    others: Sequence[Any] = (),
 ) -> FoundSpace:
     """Returns the space of the narrower and shallower versions of a network, with its weights.
 
@@ -107,6 +109,7 @@ def space_of(
       kernels: odd kernel sizes to choose from, for convolutions that keep the size of images and have a larger kernel.
       divisor: widths are multiples of it; by default of the largest power of two up to 8 that is at most an eighth of the width.
       keep: patterns of paths whose widths, kernels and depth stay, such as ``"features.0*"``.
+      others: further inputs, for a network in which other layers run on other inputs: smaller networks must run on all.
 
     Raises:
       FieldTypeError: the network or the example is not one that can be opened.
@@ -119,32 +122,41 @@ def space_of(
     replaced = replace_multihead(own) if heads else {}
     kept = _find_kept(keep, [name for name, _ in own.named_modules()])
     left_out: dict[str, str] = {name: "kept, as asked" for name in kept if _is_layer(own, name)}
-    opener, reasons = _open_sizes(own, inputs, Wish(shares, divisor, kept), replaced if heads else None)
+    detours = find_detours(own, inputs, check_items(others, "space_of(others=...)", "[x1, x2]"))
+    make = partial(Opener, inputs=inputs, kept=kept, detours=detours)
+    opener, reasons = _open_sizes(own, inputs, Wish(shares, divisor, kept), make, replaced if heads else None)
     left_out |= reasons
-    program = opener.program
-    groups = find_groups(program, own)
-    program, changed = _open_kernels(program, own, kernels or (), kept)
+    groups = find_groups(opener.program, own)
+    program, changed = _open_kernels(opener.program, own, kernels or (), kept)
     blocks: tuple[str, ...] = ()
     if depth:
-        program, blocks, reasons = _open_blocks(program, own, inputs, kept)
+        program, blocks, reasons = _open_blocks(program, own, opener, kept)
         left_out = {**reasons, **left_out}
     if not groups and not changed and not blocks:
-        why = "; ".join(f"{path}: {reason}" for path, reason in list(left_out.items())[:4])
-        raise FieldValueError(
-            f"nothing can be searched in this {type(network).__name__}. {why or 'It has no layers with a width.'}"
-        )
+        raise _refuse(network, left_out)
     return FoundSpace(program, own, inputs, groups, blocks, changed, MappingProxyType(left_out), replaced)
 
 
+def _refuse(network: nn.Module, left_out: Mapping[str, str]) -> FieldValueError:
+    why = "; ".join(f"{path}: {reason}" for path, reason in list(left_out.items())[:4])
+    return FieldValueError(
+        f"nothing can be searched in this {type(network).__name__}. {why or 'It has no layers with a width.'}"
+    )
+
+
 def _open_sizes(
-    own: nn.Module, inputs: tuple[Any, ...], wish: Wish, replaced: dict[str, str] | None
+    own: nn.Module,
+    inputs: tuple[Any, ...],
+    wish: Wish,
+    make: Callable[[Any, nn.Module], Opener],
+    replaced: dict[str, str] | None,
 ) -> tuple[Opener, dict[str, str]]:
     """Returns the program with searched widths and heads, and why layers and blocks have none.
 
     Attention modules that cannot have fewer heads are replaced in place, and added to ``replaced``; None for no heads.
     """
     attentions = find_attentions(own, inputs)
-    opener = Opener(open_network(own), own, inputs)
+    opener = make(open_network(own), own)
     left_out: dict[str, str] = {}
     if replaced is not None:
         several, reasons = head_units(opener.program, own, attentions, wish)
@@ -152,7 +164,7 @@ def _open_sizes(
         fused = replace_fused(own, [one for one in attentions if one.path in failed], inputs)
         if fused:  # modules that are replaced become part of a new program
             replaced |= fused
-            opener = Opener(open_network(own), own, inputs)
+            opener = make(open_network(own), own)
             several, reasons = head_units(opener.program, own, attentions, wish)
             failed = opener.open_heads(several)
         left_out |= reasons | failed
@@ -217,12 +229,12 @@ def _open_kernels(
 
 
 def _open_blocks(
-    program: Any, network: nn.Module, inputs: tuple[Any, ...], kept: set[str]
+    program: Any, network: nn.Module, opener: Opener, kept: set[str]
 ) -> tuple[Any, tuple[str, ...], dict[str, str]]:
     """Returns the program in which blocks may be left out, their paths, and why others may not."""
     paths = {id(module): path for path, _, module in find_nodes(program)}
-    wanted = [name for name in find_blocks(network, inputs) if name not in kept]
-    outputs, chosen, reasons = run_once(network, inputs), list[str](), {}
+    wanted = [name for name in find_blocks(network, opener.inputs) if name not in kept]
+    chosen, reasons = list[str](), {}
     opened = program
     for names in [wanted, *([name] for name in wanted)]:
         if set(names) <= set(chosen):
@@ -233,7 +245,7 @@ def _open_blocks(
             updates[path] = oneof([clone(get(program, path)), Skip()], name=f"{BLOCK_NAME}{name}")
         try:
             made = rebind(clone(program), updates)
-            reason = check_outputs(made, inputs, outputs)
+            reason = check_outputs(made, opener.inputs, opener.outputs, opener.detours)
         except (PliantError, RuntimeError, ValueError, TypeError, AttributeError, IndexError) as error:
             reason = str(error)
         if not reason:

@@ -28,7 +28,7 @@ from ..rewrite.ties import find_ties
 from .decisions import check_outputs, make_child, smallest
 from .groups import find_groups
 from .heads import HEADS_NAME, Attention, head_updates
-from .opening import find_nodes, run_once
+from .opening import find_nodes, list_calls, run_once
 from .order import channel_dims, is_close
 
 
@@ -83,7 +83,7 @@ def width_units(
     """Returns a unit for each output width that may be searched, and why other layers have none."""
     names = {id(module): name for name, module in network.named_modules()}
     tied = {part.rpartition(".")[0] for tie in find_ties(network) for part in (tie.first, tie.place)}
-    last = _find_last(network, inputs)
+    last, called = _find_last(network, inputs), set(list_calls(network, inputs))
     units: list[Unit] = []
     reasons: dict[str, str] = {}
     for path, node, module in find_nodes(program):
@@ -95,6 +95,8 @@ def width_units(
             reasons[name] = "its weight is also that of another layer"
         elif name in last:
             reasons[name] = "it computes the output of the network"
+        elif name not in called:
+            reasons[name] = "it does not run on the example, so the layers that read it are not known"
         elif type(width) is not int:
             reasons[name] = f"the arguments of a {type(module).__name__} cannot be read from it"
         elif getattr(module, "groups", 1) != 1:
@@ -179,12 +181,23 @@ class Opener:
       program: without holes.
       network: that it is a copy of.
       inputs: of the network.
+      kept: the paths of layers whose widths stay.
+      detours: see ``find_detours``.
     """
 
-    def __init__(self, program: Any, network: nn.Module, inputs: tuple[Any, ...]) -> None:
+    def __init__(
+        self,
+        program: Any,
+        network: nn.Module,
+        inputs: tuple[Any, ...],
+        *,
+        kept: Iterable[str] = (),
+        detours: Sequence[tuple[Any, list[Tensor]]] = (),
+    ) -> None:
         self.program, self.base = program, program
         self.network, self.inputs = network, inputs
-        self.outputs = run_once(network, inputs)
+        self.kept = frozenset(kept)
+        self.outputs, self.detours = run_once(network, inputs), detours
         self.updates: dict[Path, Any] = {}
         self.tried: Any = None  # the last program that layers could follow
 
@@ -249,7 +262,7 @@ class Opener:
         try:
             given = rebind(clone(self.base), {path: _copy(value) for path, value in updates.items()})
             self.tried = made = follow(given, self.inputs, tie=True)
-            reason = check_outputs(made, self.inputs, self.outputs)
+            reason = self._check_kept(made) or check_outputs(made, self.inputs, self.outputs, self.detours)
             if not reason and is_exact:
                 reason = self._check_exact(made)
         except (PliantError, RuntimeError, ValueError, TypeError, AttributeError, IndexError) as error:
@@ -257,6 +270,14 @@ class Opener:
         if not reason:
             self.updates, self.program = updates, made
         return reason
+
+    def _check_kept(self, program: Any) -> str:
+        """Returns which layer with a width that stays would get a searched one, because the outputs of layers are added."""
+        for group in find_groups(program, self.network) if self.kept else ():
+            for carrier in group.carriers:
+                if carrier.role == "writes" and carrier.path in self.kept:
+                    return f"its width is also that of {carrier.path!r}, which is kept, as asked"
+        return ""
 
     def _check_exact(self, program: Any) -> str:
         """Returns why the smallest network is not the given one without channels, which no layer reads then."""

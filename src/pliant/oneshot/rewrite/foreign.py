@@ -16,7 +16,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.parameter import is_lazy
 
 from pliant.hyper.functions import oneof
 from pliant.hyper.hole import DerivedHole
@@ -26,12 +25,13 @@ from pliant.symbolic.objects.symbolize import symbolize
 from pliant.symbolic.tree.leaf import Ref
 from pliant.symbolic.tree.node import Node, children
 from pliant.symbolic.tree.realize import hole_paths, realize
-from pliant.values.errors import FieldTypeError, FieldValueError, check_items, quote, quote_typed
-from pliant.values.path import Path, at_path
+from pliant.values.errors import FieldValueError, check_items, quote
+from pliant.values.path import Path
 
 from ..elastic.rules import find_rule
 from ..elastic.slices import slice_rule
 from .layer_fields import read_fields, read_settings
+from .openable import check_openable
 from .ties import has_weights, tie_again
 from .written import has_written, is_written, to_hole
 
@@ -61,19 +61,10 @@ def open_network(network: nn.Module) -> Any:
       network: an ordinary module; it stays as it is, and must stay alive with its weights.
 
     Raises:
-      FieldTypeError: ``network`` is not a module.
-      FieldValueError: a lazy layer has no weights yet.
+      FieldTypeError: ``network`` is not a module, or a part of it is compiled, scripted, exported or quantized.
+      FieldValueError: a lazy layer has no weights yet, or only some weights have values.
     """
-    given: Any = network
-    if not isinstance(given, nn.Module):
-        raise FieldTypeError(f"open_network takes a module; got {quote_typed(network)}.")
-    for name, module in network.named_modules():
-        if any(is_lazy(one) for one in (*module._parameters.values(), *module._buffers.values())):
-            raise FieldValueError(
-                f"open_network copies weights, and the {type(module).__name__} {at_path(name)} has none before its first input. "
-                "Call the network once, `network(x)`, then open it."
-            )
-    return _open(network, set())
+    return _open(check_openable(network, "open_network takes a module"), set())
 
 
 def open_holes(network: nn.Module) -> Any:
@@ -352,6 +343,7 @@ def _item_of(cls: Any) -> Any:
 def _become(module: Any, source: nn.Module, layer: nn.Module | None, children: dict[str, Any]) -> None:
     """Makes ``module`` a copy of ``source`` with other children and with the size of ``layer``."""
     state = dict(source.__dict__)
+    state.pop("_compiled_call_impl", None)  # `source.compile()` was for the source
     for name, child in list(children.items()):  # values, and modules that replace holes at attributes
         state.pop(name, None)
         if child is not None and not isinstance(child, nn.Module):

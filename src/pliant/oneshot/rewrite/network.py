@@ -30,6 +30,7 @@ from ..channels.propagation import WIDTH_NAME
 from ..choices.choice import NO_YES, InputChoice, LayerChoice, ValueChoice
 from ..choices.evaluation import adapt_inputs, evaluating
 from ..choices.mutable import BindError, Mutable, find_mutables, share_selection
+from ..choices.nested import describe_leaves
 from ..choices.runtime_holes import explain_runtime_hole
 from ..choices.selection import Selection
 from ..elastic.coverage import cover_sizes
@@ -68,11 +69,19 @@ class Supernet(nn.Module):
         first = self._find_first()
         self.activate(first)
         self._example = example
-        _measure(self, example)
-        self.activate(first)
-        if example:
-            _run_unchanged(self, example, checks=True)
+        try:
+            _measure(self, example)
             self.activate(first)
+            if example:
+                _run_unchanged(self, example, checks=True)
+                self.activate(first)
+        except (RuntimeError, ValueError, TypeError, LookupError) as error:
+            if isinstance(error, PliantError):
+                raise
+            raise FieldValueError(
+                f"the super-network fails on the example ({describe_leaves(example)}): {str(error).rstrip('. ')}. Give an input of the shape and "
+                "type that its networks take, with the batch first, and check widths that were changed by hand."
+            ) from error
 
     def __getstate__(self) -> dict[str, Any]:
         # a Ref: a deep copy would realize the program
@@ -308,7 +317,8 @@ def supernet(
         described, program = flatten([_describe(module) for module in written.values()]), None
     if not described.points:
         raise SpaceError(
-            f"there is nothing to decide in this {type(space).__name__}. Put holes into it (pg.oneof, pg.intv), or LayerChoice."
+            f"there is nothing to decide in this {type(space).__name__}. Put holes into it (pg.oneof, pg.intv), or LayerChoice; "
+            "the widths and depth of an existing network are `pg.oneshot.space_of(network, example).space`."
         )
     inputs = () if example is None else example if isinstance(example, tuple) else (example,)
     return Supernet(replace_lazy_layers(network, ""), program, described, selection, example=inputs)
@@ -320,8 +330,11 @@ def _read_program(space: object) -> Any:
         opened = open_holes(space) if isinstance(space, nn.Module) else None
         return space if opened is None else opened
     if not isinstance(space, nn.Module):
+        remedy = (
+            " Give its attribute `space`." if isinstance(getattr(space, "space", None), nn.Module) else ""
+        )
         raise FieldTypeError(
-            f"supernet takes a module with holes, such as Sequential(pg.oneof([...])) of symbolized classes; got {quote_typed(space)}."
+            f"supernet takes a module with holes, such as Sequential(pg.oneof([...])) of symbolized classes; got {quote_typed(space)}.{remedy}"
         )
     return open_holes(space)
 

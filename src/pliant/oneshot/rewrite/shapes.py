@@ -181,7 +181,8 @@ class _Check:
                 raise FieldValueError(
                     f"the network runs with the size {listing(good)} at {key!r} but fails with {listing(bad)}, because a later layer takes only "
                     "some of these sizes. Give the later layer the same hole (holes of one name are one decision), make it a lazy layer "
-                    f"(nn.LazyLinear, with an example), or call pg.oneshot.follow. {error}"
+                    "(nn.LazyLinear, with an example), or call pg.oneshot.follow. "
+                    f"A width that is fixed at one layer must be fixed at all that have it; `space_of(keep=...)` leaves it out. {error}"
                 ) from error
 
     def _run_with(self, changes: dict[str, Any], present: dict[str, Any]) -> Exception | None:

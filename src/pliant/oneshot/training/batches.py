@@ -7,14 +7,15 @@ If the order of the data is random, as in a shuffling ``DataLoader``, the state 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, final
 
 import torch
 from torch.utils.data import BatchSampler, DataLoader, IterableDataset
 
-from pliant.values.errors import FieldTypeError, FieldValueError, LoadError, quote_typed
+from pliant.values.errors import FieldTypeError, FieldValueError, LoadError, PliantError, quote_typed
 
-from ..choices.nested import change_leaves
+from ..choices.nested import change_leaves, describe_leaves
 from ..normalization import count_examples
 from .randomness import kept_random, read_random, write_random
 
@@ -206,6 +207,20 @@ def mover(device: torch.device) -> Callable[[Any], Any]:
         return leaf.to(device, non_blocking=True) if isinstance(leaf, torch.Tensor) else leaf
 
     return lambda batch: change_leaves(batch, move)
+
+
+@contextmanager
+def noted(batch: Any, name: str) -> Iterator[None]:
+    """A context in which errors of other packages get a note with the shapes and types of a batch."""
+    try:
+        yield
+    except (RuntimeError, ValueError, TypeError, LookupError) as error:
+        if not isinstance(error, PliantError):
+            error.add_note(
+                f"Raised on a batch of {name} ({describe_leaves(batch)}). Give batches that the networks and the loss take; `loss=` takes "
+                "a network and a batch."
+            )
+        raise
 
 
 def _same(batch: Any) -> Any:

@@ -15,6 +15,7 @@ from pliant.values.errors import FieldTypeError, FieldValueError, check_function
 from ..choices.evaluation import call_network, evaluating
 from ..choices.mutable import check_module
 from ..choices.nested import find_leaves
+from ..rewrite.openable import is_exported
 from .defaults import default_loss, default_quality
 from .session import Loss, Quality
 
@@ -94,6 +95,15 @@ def follow_teacher(
 ) -> tuple[Distillation, Quality]:
     """Returns the loss of a training with a teacher, and its quality, which the teacher does not change."""
     like = next(check_module(teacher).parameters(), None)
+    if is_exported(teacher):
+        raise FieldTypeError(
+            "the teacher was made by torch.export, and cannot be put into evaluation mode. Give the module that was exported."
+        )
+    if like is not None and like.is_meta:
+        raise FieldValueError(
+            "the teacher is on the meta device, so its weights have no values. Load them: `teacher.to_empty(device='cpu')`, then "
+            "`teacher.load_state_dict(...)`."
+        )
     if like is not None and like.device != device:
         teacher = copy.deepcopy(teacher).to(device)
     taught = Distillation(teacher, loss)

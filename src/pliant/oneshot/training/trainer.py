@@ -28,7 +28,7 @@ from ..normalization import BatchStatistics, Normalization, Recalibrated
 from ..rewrite.foreign import is_opened
 from ..rewrite.network import Supernet, supernet
 from ..sampler import Sampler
-from .batches import Feed, mover
+from .batches import Feed, mover, noted
 from .checkpoint import read_checkpoint, write_checkpoint
 from .defaults import default_loss, default_quality
 from .distillation import follow_teacher
@@ -359,7 +359,8 @@ class Trainer:
                     group["lr"] = rate * factor
             self.optimizer.zero_grad(set_to_none=True)
         session.begin(batch)
-        self._sums[0] += session.backward(share=1 / self.accumulate, scaler=self._scaler)
+        with noted(batch, self.train.name):
+            self._sums[0] += session.backward(share=1 / self.accumulate, scaler=self._scaler)
         self._sums[1] += 1
         self._held += 1
         if self._held == self.accumulate:
