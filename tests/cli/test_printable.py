@@ -78,6 +78,7 @@ def commands(path):
         ["study", "export", path],
         ["study", "export", path, "--reports"],
         ["study", "export", path, "--format", "json"],
+        ["watch", path, "--once"],
     ]
 
 

@@ -21,6 +21,7 @@ from .space import space
 from .study.group import study
 from .summary import report
 from .tabular import tabular
+from .watch.command import watch
 from .zoo import zoo
 
 _NO_STUDY = "`pliant study list FOLDER` shows the studies that exist, and `pliant search FILE --study PLACE` makes one."
@@ -100,4 +101,5 @@ main.add_command(shrink)
 main.add_command(space)
 main.add_command(study)
 main.add_command(tabular)
+main.add_command(watch)
 main.add_command(zoo)

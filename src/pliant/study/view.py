@@ -15,6 +15,7 @@ from pliant.algorithms.options import check_count
 from pliant.space import Decisions, Space
 from pliant.space.mapping import Change
 from pliant.values.errors import FieldValueError, StudyError, listing, quote, suggest
+from pliant.values.numbers import to_whole
 from pliant.values.slips import STUDY, explain_attributes
 
 from .artifacts.place import StudyFiles
@@ -108,16 +109,23 @@ class View:
         """
         return self._files.open()
 
-    def trials(self, status: str | None = None) -> Iterator[Trial]:
+    def trials(self, status: str | None = None, *, after: int = 0) -> Iterator[Trial]:
         """Returns the trials in the order of proposal: all, or those of one status.
 
         It reads a few hundred at a time, so trials may be asked and told in between.
+
+        Args:
+          status: one of ``STATUSES``; None for all.
+          after: only trials with larger ids, such as those that came since the last look.
         """
         if status is not None and status not in STATUSES:
             raise FieldValueError(
                 f"the status of a trial is one of {listing(STATUSES)}; got {quote(status)}{suggest(status, STATUSES) or '.'}"
             )
-        return self._read_trials(status)
+        first = to_whole(after)
+        if first is None or not 0 <= first <= MAX_TRIALS:
+            raise FieldValueError(f"trials(after=...) takes the id of a trial, or 0; got {quote(after)}.")
+        return self._read_trials(status, first)
 
     def trial(self, trial_id: int) -> Trial:
         """Returns one trial.
@@ -235,8 +243,7 @@ class View:
                 f"{str(file)!r} is written, but it is a copy of a damaged study: {'; '.join(faults)}."
             )
 
-    def _read_trials(self, status: str | None) -> Iterator[Trial]:
-        last = 0
+    def _read_trials(self, status: str | None, last: int) -> Iterator[Trial]:
         while True:
             page = self._look(partial(Record.page, after=last, status=status))
             if not page:
