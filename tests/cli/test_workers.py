@@ -260,3 +260,19 @@ def test_limits_are_finite_numbers(pliant, text):
         output = " ".join(pliant(*command, f"{option}={text}", status=2).output.split())
         assert "is not a finite number" in output or "is not in the range" in output
         assert len(output) < 3000
+
+
+@pytest.mark.parametrize("given", [[], ["--workers", 1]])
+def test_files_of_trials(pliant, task, folder, given):
+    task("""(feedback.folder / 'state').write_text('begun')
+    feedback.save('x.txt', str(program.x).encode())
+    return program.x""")
+    kept = ["--keep", "best(2)", "--artifacts", "files"]
+    pliant("search", "task.py", "--trials", 8, "--algorithm", "random", *kept, *given)
+    with Study.open("task.study.db") as study:
+        best = study.best(2)
+        assert study.artifacts.place == str((folder / "files").resolve())
+        assert study.artifacts.trials(folders=True) == sorted(trial.id for trial in best)
+        assert best[0].artifact("x.txt").read_text() == str(best[0].decisions["x"])
+    output = pliant("search", "task.py", "--keep", "bests", *given, status=1).output
+    assert "keep is 'best', 'best(3)', 'front' or 'all'; got 'bests'; did you mean 'best'?" in output

@@ -16,6 +16,7 @@ from typing import Any, final
 from rich.console import Console
 
 from pliant.study import Study, View
+from pliant.study.artifacts.keep import to_keep
 from pliant.study.store.location import Location, Server
 from pliant.study.store.opening import is_free
 from pliant.study.team.member import join
@@ -76,6 +77,8 @@ class Contest:
     constraints: tuple[str, ...] = ()
     reuse: bool = False
     time_limit: float | None = None  # seconds of each search
+    artifacts: str | None = None  # where trials save files
+    keep: str | None = None  # which of them keep theirs
     goes_on: bool = False  # continue the study that exists, whatever its settings are
     make: Callable[[str], Any] = make_algorithm
 
@@ -89,7 +92,7 @@ class Contest:
         """
         from pliant.tune import sample
 
-        target = self.target
+        target, _ = self.target, to_keep(self.keep)
         evaluate = target.function("evaluate")
         test = target.function("test") if target.has("test") else None
         by_hand = target.make_handmade() is not None  # so that a mistake in it shows before the search
@@ -117,7 +120,7 @@ class Contest:
             seed = "" if self.seed is None else f", seed {self.seed}"
             print_line(console, f"Algorithm: {self.algorithm}{seed}")
             print_line(console, f"Study: {study.path} ({say_progress(study)})")
-            found = choose_by_search("search", program, study, **given)
+            found = choose_by_search("search", program, study, files=self._files, **given)
             more = " with more --trials" if study.is_complete else ""
             end = f"All trials are in {self.path}; run the same command{more} to continue."
             if found is None:
@@ -140,11 +143,15 @@ class Contest:
         )
         print_line(console, end)
 
+    @property
+    def _files(self) -> dict[str, Any]:
+        return {"artifacts": self.artifacts, "keep": self.keep}
+
     def _choose_runner(self, evaluate: Function) -> Runner:
         if self.pool is None:
             return lambda search, study, display: run_trials(search, study, evaluate, display)
         sent, pool, limit = describe_target(self.target, self.space), self.pool, self.time_limit
-        return lambda _, study, display: run_in_workers(study, sent, pool, display, time_limit=limit)
+        return lambda search, _, display: run_in_workers(search, sent, pool, display, time_limit=limit)
 
     @contextmanager
     def _open(self, path: Location, space: Any, algorithm: str, trials: int | None) -> Iterator[Writable]:
@@ -220,18 +227,30 @@ def choose_by_search(
     runs: Runner,
     console: Console,
     time_limit: float | None = None,
+    files: dict[str, Any] | None = None,
 ) -> Contender | None:
-    """Runs what is left of a study, and returns its best; None of several rewards; raises EvaluationError without rewards."""
+    """Runs what is left of a study, and returns its best; None of several rewards; raises EvaluationError without rewards.
+
+    Args:
+      label: what the display calls it.
+      program: the space.
+      study: open for writing.
+      runs: runs the trials.
+      console: for the display.
+      time_limit: seconds after which no trial starts.
+      files: the ``artifacts`` and ``keep`` of the search.
+    """
     opened: Any = study  # alone or in a team
     from pliant.tune import sample
 
-    search = sample(program, study=opened, progress=False, timeout_seconds=time_limit)
+    kept: dict[str, Any] = files or {}
+    search = sample(program, study=opened, progress=False, timeout_seconds=time_limit, **kept)
     if not study.is_complete:
         with open_display(console, label, study) as display:
             runs(search, study, display)
         if time_limit is not None and not study.is_complete:
             print_line(console, f"The {label} was stopped after its time limit of {time_limit:g} s.")
-        search = sample(program, study=opened, progress=False)  # with the trials that workers ran
+        search = sample(program, study=opened, progress=False, **kept)  # with the trials that workers ran
     best = search.best_reward
     if isinstance(best, tuple):  # of several objectives, none is the best
         return None

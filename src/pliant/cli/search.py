@@ -63,6 +63,16 @@ def refuse_direction(ctx: click.Context, param: click.Parameter, value: str | No
     is_flag=True,
     help="Take the reward of a program that was evaluated before, instead of evaluating it again.",
 )
+@click.option(
+    "--keep",
+    metavar="WHICH",
+    help="The trials that keep the files and weights that they saved: best, 'best(3)', front or all.  [default: all, without weights]",
+)
+@click.option(
+    "--artifacts",
+    metavar="PLACE",
+    help="A folder or URL for the files that trials save.  [default: beside the study]",
+)
 @pool_options
 @click.option(
     "--slurm",

@@ -10,7 +10,7 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, final
 
-from pliant.launch import Channel, Limits, Outcome, Processes
+from pliant.launch import Channel, Job, Limits, Outcome, Processes
 from pliant.study import Trial
 from pliant.study.interrupts import undisturbed
 from pliant.study.run import Patience, Result, read_call, run
@@ -98,16 +98,32 @@ def describe_target(target: Target, space: Path | None) -> dict[str, str]:
 
 
 def run_in_workers(
-    study: Writable, sent: dict[str, str], pool: Pool, display: Display, *, time_limit: float | None = None
+    search: Any,
+    sent: dict[str, Any],
+    pool: Pool,
+    display: Display,
+    *,
+    time_limit: float | None = None,
 ) -> None:
     """Runs what is left of a study in worker processes; after ``time_limit`` seconds starts no more.
+
+    Args:
+      search: what ``sample`` returned for the study, which is open for writing.
+      sent: of ``describe_target``.
+      pool: the workers.
+      display: shows the trials that ended.
+      time_limit: in seconds.
 
     Raises:
       EvaluationError: the first trials all failed.
       KeyboardInterrupt: it was interrupted; after the first Ctrl-C, the trials that ran have ended.
     """
     from pliant.tune.parallel import announce
+    from pliant.tune.source import StudySource, remove_files
     from pliant.tune.worker import make_job
+
+    source: StudySource = search._source
+    study = source.study
 
     traces: dict[int, str] = {}
     patience = Patience(study, ADVICE)
@@ -124,11 +140,16 @@ def run_in_workers(
 
     def on_end(trial: Trial) -> None:
         display.add(trial)
+        remove_files(source)
         patience.note(trial, traces.pop(trial.id, ""))
 
     launcher = Processes(pool.workers, preload=PRELOAD, threads=pool.cpus, gpus_per_worker=pool.gpus)
     try:
-        jobs = partial(make_job, evaluate_target, sent, pool.limits)
+        job = partial(make_job, evaluate_target, {**sent, "files": source.storage.describe()}, pool.limits)
+
+        def jobs(trial: Trial) -> Job:
+            return job(trial, parent_id=source.find_parent(trial))
+
         given: dict[str, Any] = {"read": read, "on_end": on_end, "on_interrupt": announce}
         ending = run(study, launcher, jobs, timeout_seconds=time_limit, walltime=walltime, **given)
     finally:

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any, Self, final
 
 from pliant.algorithms.rewards import check_number, check_step, check_told
@@ -15,6 +16,8 @@ from pliant.space import Space
 from pliant.values.errors import FeedbackError, FieldTypeError, LoadError, StudyError, quote
 from pliant.values.lines import LineDecoder, encode_line
 
+from .artifacts.place import StudyFiles
+from .artifacts.shelf import Artifacts
 from .store.location import Place, to_location
 from .store.lock import name_process
 from .study import Study
@@ -66,6 +69,7 @@ class Client:
             )
         self.space: Space = Space.from_json(hello["space"])
         self.name: str = hello["name"]
+        self._files = StudyFiles(to_location(place))
         self._beat = threading.Thread(target=self._live, args=(hello["lease"] / 4,), daemon=True)
         self._beat.start()
 
@@ -85,7 +89,7 @@ class Client:
                     return None
                 raise
             if answer["trial"] is not None:
-                trial = trial_from_json(self.space, answer["trial"])
+                trial = self._read(answer)
                 self._held[trial.id] = trial.token
                 return trial
             if answer["complete"]:
@@ -124,6 +128,15 @@ class Client:
         """Returns a trial to the study, to be handed out again.  Errors are those of ``Study.put_back``."""
         return self._end({"do": "put_back", "id": trial_id, "token": token, "reason": str(reason)})
 
+    @property
+    def artifacts(self) -> Artifacts:
+        """The files of the trials: ``client.artifacts.save(trial.id, "log.txt", b"...", attempt=trial.attempts)``.
+
+        Raises:
+          StudyError: the study is on a server, and no search has named their place.
+        """
+        return self._files.open()
+
     def close(self) -> None:
         """Disconnects; trials that were asked for and not told are handed out again."""
         self._closed.set()
@@ -142,10 +155,13 @@ class Client:
 
     # ------------------------------------------------------------------ private
 
+    def _read(self, answer: dict[str, Any]) -> Trial:
+        return replace(trial_from_json(self.space, answer["trial"]), files=self._files)
+
     def _end(self, request: dict[str, Any]) -> Trial:
         _check_numbers(request)
         try:
-            ended = trial_from_json(self.space, self._call(request)["trial"])
+            ended = self._read(self._call(request))
         except FeedbackError:
             self._held.pop(request["id"], None)
             raise

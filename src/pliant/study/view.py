@@ -59,7 +59,8 @@ class View:
         self.constraints: tuple[str, ...] = tuple(settings["constraints"])
         store.record.space = space
         self._store = store
-        self._files = StudyFiles(store.path)
+        self._location = store.location  # as `path`, with the password
+        self._files = StudyFiles(store.location)
 
     def change_space(
         self, space: Space, map: Change = None, *, algorithm: Algorithm | None = None
@@ -105,7 +106,7 @@ class View:
         """The files that its trials saved.
 
         Raises:
-          StudyError: the study is on a server, so that their place is not known from it.
+          StudyError: the study is on a server, and no search has named their place.
         """
         return self._files.open()
 

@@ -17,6 +17,7 @@ from .weights import WEIGHTS, check_weights, is_network, pack_weights
 if TYPE_CHECKING:
     from pliant.study.artifacts import Artifacts, Keep
     from pliant.study.artifacts.folders import Folder
+    from pliant.study.store.location import Location
     from pliant.study.trials.artifact import Artifact
 
 
@@ -110,10 +111,14 @@ class Storage:
     Args:
       place: a folder or URL; None for one beside the study, or a temporary one without a study.
       keep: which trials keep their files; None for all, without weights that are saved by themselves.
-      study: the file or address of the study; None without one.
+      study: the study; None without one.
+
+    Raises:
+      FieldTypeError, FieldValueError: ``place`` or ``keep`` is something else.
+      StudyError: the study has its artifacts at another place; or is on a server, and keeps artifacts without a place for them.
     """
 
-    def __init__(self, place: object, keep: object, study: Path | str | None) -> None:
+    def __init__(self, place: object, keep: object, study: Location | str | None) -> None:
         if place is None and keep is None:
             self.keep: Keep | None = None
         else:
@@ -126,8 +131,10 @@ class Storage:
         if self.keep is not None:
             check_weights()
         self._place: Any = place
-        self.study = study  # its file or address
+        self.study = study
         self._opened: Artifacts | None = None
+        if study is not None and not isinstance(study, str) and (place is not None or keep is not None):
+            self.open()  # a mistake shows before the first trial
 
     def open(self) -> Artifacts:
         """Returns the artifacts; makes a temporary folder if the search has neither a study nor a place.

@@ -213,7 +213,7 @@ def _open(
     source = study_source(path, work.template, algorithm, team=team, **settings)
     stack.callback(undisturbed, source.close)
     stack.callback(source.finish)
-    source.storage = Storage(*files, source.study.path if study is not None else None)
+    source.storage = Storage(*files, source.study._location if study is not None else None)
     work.sent["files"] = source.storage.describe()  # workers find it in the payload of each job
     return _Watch(source, work, is_patient=ends["max_failures"] is not None, is_stored=study is not None)
 

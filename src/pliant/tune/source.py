@@ -9,7 +9,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 from time import monotonic, sleep, time
 from types import FrameType
 from typing import TYPE_CHECKING, Any, final
@@ -28,6 +27,7 @@ from .text import say_end
 
 if TYPE_CHECKING:
     from pliant.study import Study, Trial, View
+    from pliant.study.store.location import Location
     from pliant.study.writable import Writable
 
     from .files import Storage
@@ -319,7 +319,7 @@ class StudySource(Source):
         self._has_asked = False  # whether it handed out a trial
         self._is_closed = False
         self._budget = study.info().budget
-        self.storage = _make_storage(study=study.path)
+        self.storage = _make_storage(study=study._location)
         self.tally.resume(study)
 
     @property
@@ -394,7 +394,7 @@ class StudySource(Source):
     def _readable(self) -> View:
         from pliant.study import Study
 
-        return Study.open(self.study.path) if self._is_closed else self.study
+        return Study.open(self.study._location) if self._is_closed else self.study
 
 
 def study_source(
@@ -441,7 +441,7 @@ def study_source(
     return StudySource(study, owned=False)
 
 
-def _make_storage(place: object = None, keep: object = None, study: Path | str | None = None) -> Storage:
+def _make_storage(place: object = None, keep: object = None, study: Location | str | None = None) -> Storage:
     from .files import Storage
 
     return Storage(place, keep, study)

@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
 from contextlib import contextmanager
@@ -28,32 +29,41 @@ def wait_for(what, condition):
     end = time.monotonic() + LIMIT
     while not (found := condition()):
         assert time.monotonic() < end, f"waited {LIMIT:g} s for {what}"
-        time.sleep(0.02)
+        time.sleep(0.05)
     return found
 
 
 @contextmanager
-def team(place, names, trials, seconds=0.02, gate=()):
-    """Processes that search the same study, by name; whatever still runs at the end is killed."""
-    command = [sys.executable, PROGRAM, str(place), str(trials), str(seconds)]
-    given = {
-        "env": {**os.environ, "PYTHONPATH": PATHS},
-        "stdout": subprocess.PIPE,
-        "stderr": subprocess.STDOUT,
-    }
-    found = {name: subprocess.Popen([*command, name, *gate], text=True, **given) for name in names}
-    try:
-        yield found
-    finally:
+def team(place, names, trials, seconds=0.02, files=""):
+    """Processes that search the same study, by name; whatever still runs at the end is killed.
+
+    The last trials wait until ``ends_of``, so that no search is complete before a test has done what it is about.
+    """
+    with tempfile.TemporaryDirectory(prefix="pliant-team-") as folder:
+        gate = Path(folder, "open")
+        given = {
+            "env": {**os.environ, "PYTHONPATH": PATHS, "PLIANT_GATE": str(gate), "PLIANT_FILES": str(files)},
+            "stdout": subprocess.PIPE,
+            "stderr": subprocess.STDOUT,
+        }
+        command = [sys.executable, PROGRAM, str(place), str(trials), str(seconds)]
+        found = {name: subprocess.Popen([*command, name], text=True, **given) for name in names}
         for process in found.values():
-            process.kill()
-            process.wait(60)
-            process.stdout.close()
+            process.gate = gate
+        try:
+            yield found
+        finally:
+            for process in found.values():
+                process.kill()
+                process.wait(60)
+                process.stdout.close()
 
 
 def ends_of(processes):
-    """Waits for processes; returns the last line of each."""
+    """Lets processes end, and waits for them; returns the last line of each."""
     found = {}
+    for process in processes.values():
+        process.gate.touch()
     for name, process in processes.items():
         said = process.communicate(timeout=LIMIT)[0]
         found[name] = said.strip().splitlines()[-1] if said.strip() else ""

@@ -88,6 +88,10 @@ class PostgresStore(Store):
             raise
         return store, settings
 
+    @property
+    def location(self) -> Server:
+        return self._server
+
     def beside(self, work: Callable[[Record], None]) -> None:
         """Writes by a short separate connection."""
         engine = _make_engine(self._server, writes=True)

@@ -122,6 +122,10 @@ class SqliteStore(Store):
             raise
         return store, settings
 
+    @property
+    def location(self) -> Path:
+        return self.path
+
     @contextmanager
     def transaction(self) -> Iterator[Record]:
         """As in ``Store``; one that changes rows is counted, in the file and in the mark, and the files must still be there."""

@@ -19,6 +19,7 @@ from pliant.values.errors import StudyError, StudyInUseError
 
 from .failpoint import reach
 from .files import beside, make_new
+from .location import Location
 from .lock import Holder
 from .record import Record
 
@@ -62,6 +63,11 @@ class Store(ABC):
     @abstractmethod
     def open(cls, location: Any, check: Check, *, writes: bool) -> tuple[Store, Settings]:
         """See ``open_store``."""
+
+    @property
+    @abstractmethod
+    def location(self) -> Location:
+        """Where the database is: the file, or the address with the password."""
 
     @contextmanager
     def transaction(self) -> Iterator[Record]:

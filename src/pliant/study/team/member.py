@@ -198,7 +198,10 @@ class Member(Writable):
     # ------------------------------------------------------------------ private
 
     def _read(self, answer: dict[str, Any]) -> Trial | None:
-        return None if answer["trial"] is None else trial_from_json(self.space, answer["trial"])
+        return None if answer["trial"] is None else self._read_trial(answer)
+
+    def _read_trial(self, answer: dict[str, Any]) -> Trial:
+        return self._with_files(trial_from_json(self.space, answer["trial"]))
 
     def _find_token(self, trial_id: int, token: int | None) -> tuple[int, int | None]:
         key = to_id(trial_id)
@@ -207,7 +210,7 @@ class Member(Writable):
     def _end(self, request: dict[str, Any], here: Callable[[Study], Trial]) -> Trial:
         key = request["id"]
         try:
-            ended = self._do(request, here, lambda answer: trial_from_json(self.space, answer["trial"]))
+            ended = self._do(request, here, self._read_trial)
         except FeedbackError:
             if not self._is_late(key, request["token"]):
                 raise
