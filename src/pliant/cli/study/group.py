@@ -289,6 +289,49 @@ def backup(place: str, to: Path) -> None:
 
 
 @study.command()
+@click.argument("source")
+@click.argument("target")
+@click.option("--delete", is_flag=True, help="Delete SOURCE after the copy was verified.  [default: keep it]")
+def move(source: str, target: str, *, delete: bool) -> None:
+    """Copy a study to another place, such as from a file into a database, to continue it there.
+
+    Nothing may write it meanwhile. The copy is compared row by row. Continue one of the two: they are separate studies.
+    """
+    from pliant.study.move import move as move_study
+    from pliant.study.store.location import to_location
+
+    count = move_study(source, target, delete=delete)
+    kept = "was deleted" if delete else "is still there: continue one of the two, or delete it"
+    click.echo(
+        to_printable(f"{to_location(target)}: {count} trials, verified. {to_location(source)} {kept}.")
+    )
+
+
+@study.command(name="change-space")
+@click.argument("place")
+@click.argument("target", metavar="FILE[:SPACE]")
+@click.option(
+    "--map",
+    "change",
+    metavar="FILE:NAME",
+    help="A function of recorded decisions that returns those of the new space, or a dict of new names by old ones.",
+)
+@click.option("--dry-run", is_flag=True, help="Show what would be mapped, and change nothing.")
+@click.option(
+    "--algorithm",
+    help="The algorithm, as for `pliant search`, if it cannot be made from the record of the study.",
+)
+def change_space(place: str, **options: Any) -> None:
+    """Give a study another space, and map its trials into it.
+
+    FILE defines the new search_space(), or the function SPACE. Trials that do not fit are kept as history.
+    """
+    from .space import change
+
+    change(place, **options)
+
+
+@study.command()
 @click.argument("place")
 @show_as
 def workers(place: str, *, form: str) -> None:

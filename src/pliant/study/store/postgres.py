@@ -26,9 +26,10 @@ from .lock import WAIT_SECONDS, Holder
 from .migrate import migrate
 from .record import Record
 from .store import Check, LostConnection, Settings, Store, Unreachable, explain_held
-from .tables import SCHEMA_VERSION, history, metadata, schema
+from .tables import NUMBERED, SCHEMA_VERSION, history, metadata, schema
 
 PATIENCE = 60.0  # seconds that a server may be unreachable
+PAGE = 2000  # rows that are copied at once
 LOCK_CLASS = 0x706C6961  # of our advisory locks, so that they differ from those of other programs
 
 
@@ -57,6 +58,28 @@ class PostgresStore(Store):
                     )
                 record.connection.execute(sa.schema.CreateSchema(_schema(location), if_not_exists=True))
                 make_tables(record, settings, state)
+        except BaseException:
+            store.close()
+            raise
+        return store
+
+    @classmethod
+    def copy(cls, location: Server, source: Store) -> PostgresStore:
+        """Makes the schema with all rows of another study in one transaction, and opens it for writing."""
+        store = cls(location, writes=True)
+        try:
+            store._require_right()
+            with store.transaction() as record, source.transaction() as other:
+                if table_names(record):
+                    raise StudyError(
+                        f"there is already a study at {str(location)!r}. Give another name, or delete it first by `pliant study rm`."
+                    )
+                record.connection.execute(sa.schema.CreateSchema(_schema(location), if_not_exists=True))
+                copy_rows(other, record.connection)
+                for table in map(metadata.tables.__getitem__, NUMBERED):
+                    last = sa.select(sa.func.max(table.c.id)).scalar_subquery()
+                    name = sa.func.pg_get_serial_sequence(table.name, "id")
+                    record.connection.execute(sa.select(sa.func.setval(name, last)))  # does nothing for NULL
         except BaseException:
             store.close()
             raise
@@ -109,14 +132,7 @@ class PostgresStore(Store):
         """Copies all rows into tables of SQLite, which have the same form."""
         engine = sa.create_engine(f"sqlite:///{file}", poolclass=sa.NullPool)
         with translate_errors(file), engine.begin() as copy, self.transaction() as record:
-            metadata.create_all(copy, checkfirst=False)
-            tables = list(metadata.sorted_tables)
-            if has_history(record):
-                history.create_all(copy)
-                tables += history.sorted_tables
-            for table in tables:
-                if rows := record.connection.execute(sa.select(table)).mappings().all():
-                    copy.execute(sa.insert(table), [dict(row) for row in rows])
+            copy_rows(record, copy)
 
     def reconnect(self) -> None:
         """Waits up to a minute for the server, with longer pauses after each try."""
@@ -174,6 +190,19 @@ class PostgresStore(Store):
             if time.monotonic() > end:
                 return False
             time.sleep(0.05)
+
+
+def copy_rows(record: Record, to: sa.Connection) -> None:
+    """Makes the tables of a study in another database, with all rows, some thousand at a time."""
+    metadata.create_all(to, checkfirst=False)
+    tables = list(metadata.sorted_tables)
+    if has_history(record):
+        history.create_all(to)
+        tables += history.sorted_tables
+    for table in tables:
+        rows = record.connection.execute(sa.select(table).execution_options(yield_per=PAGE))
+        for page in rows.mappings().partitions():
+            to.execute(sa.insert(table), [dict(row) for row in page])
 
 
 def find_studies(address: str) -> list[Server]:
