@@ -72,6 +72,7 @@ FLOORS: dict[str, Row] = {
         safetensors=("pruning/files.py",),
     ),
     "zoo": row(4, "values symbolic hyper", torch=EVERYWHERE),
+    "drawing": row(4, "values symbolic space hyper study"),
     "open_ended": row(5, "values space symbolic algorithms tune"),
     "bench": row(5, "values space algorithms hyper zoo", numpy=EVERYWHERE, matplotlib=("plot.py",)),
     "tabular": row(

@@ -11,6 +11,7 @@ import pytest
 
 FOLDER = Path(__file__).parents[1] / "docs" / "use" / "families"
 PAGES = sorted(FOLDER.glob("*.md"))
+DRAWN = FOLDER.parent / "drawings"  # by pg.draw
 COLUMNS = 80  # of code: more do not fit on a page, and scroll
 
 
@@ -26,6 +27,15 @@ def script():
 def test_files_are_those_that_the_script_makes(script):
     files = {file.stem: file.read_text("utf-8") for file in FOLDER.glob("*.svg")}
     assert files == {name: make() for name, make in script.DRAWINGS.items()}
+
+
+def test_drawings_of_pg_draw_are_those_that_their_script_makes():
+    pytest.importorskip("torch", reason="the drawings show networks of PyTorch")
+    spec = importlib.util.spec_from_file_location("make_drawings", DRAWN / "make.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    files = {file.stem: file.read_text("utf-8") for file in DRAWN.glob("*.svg")}
+    assert files == {name: make().svg for name, make in module.DRAWINGS.items()}
 
 
 @pytest.mark.parametrize("file", sorted(FOLDER.glob("*.svg")), ids=lambda file: file.stem)

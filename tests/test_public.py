@@ -18,7 +18,7 @@ GROUPS = {
         abstract_search_space materialize encode iter random_sample inspect template Template Space Decisions""",
     "searches": """sample search Search Feedback Study evolve edits algorithms generators evolution objectives oneshot cost bench""",
     "programs": """Object Dict List Functor Symbolic Ref symbolize functor as_functor functor_class members register typing""",
-    "operations": """rebind clone query get parent path root has contains eq ne lt gt hash diff Diff traverse
+    "operations": """rebind clone query get parent path root has contains eq ne lt gt hash diff Diff draw traverse
         TraverseAction save load to_json from_json to_json_str from_json_str format KEEP MISSING_VALUE
         patch_on_key patch_on_member patch_on_path patch_on_type patch_on_value Change Insertion
         realize is_realized Path""",

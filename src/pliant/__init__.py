@@ -53,6 +53,7 @@ from pliant.values.registry import register
 
 if TYPE_CHECKING:
     from pliant import bench, cost, oneshot
+    from pliant.drawing import draw
     from pliant.hyper.inspection import inspect
     from pliant.open_ended import edits, evolve
     from pliant.study import Study
@@ -96,6 +97,7 @@ _LAZY = {  # loaded when first used: what not every program needs, and where it 
     "Study": "pliant.study",
     "search": "pliant.tune",
     "inspect": "pliant.hyper.inspection",
+    "draw": "pliant.drawing",
     "evolve": "pliant.open_ended",
     "edits": "pliant.open_ended",
     "diff": "pliant.symbolic.read.diff",
@@ -103,7 +105,7 @@ _LAZY = {  # loaded when first used: what not every program needs, and where it 
     **dict.fromkeys(
         ("patch_on_" + by for by in ("key", "member", "path", "type", "value")), "pliant.symbolic.edit.patch"
     ),
-    **dict.fromkeys(("bench", "cost", "oneshot", "zoo", "launch", "nas", "study"), ""),
+    **dict.fromkeys(("bench", "cost", "oneshot", "zoo", "launch", "nas", "study", "drawing"), ""),
 }
 
 
@@ -210,6 +212,7 @@ __all__ = [  # noqa: RUF022  # in groups, as a person looks for them
     "hash",
     "diff",
     "Diff",
+    "draw",
     "format",
     "to_json",
     "from_json",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import permutations, product
 from typing import Any
+
+from pliant.symbolic.tree.realize import hole_paths
 
 Incoming = tuple[tuple[str, int], ...]
 
@@ -117,3 +119,10 @@ def _describe(node: Incoming, label: str) -> str:
     """Returns a node as a sum, and the operation on it."""
     text = " + ".join(f"{op}({source})" if op else str(source) for op, source in node) or "zero"
     return f"{label}({text})" if label else text
+
+
+def draw_decided(
+    program: Any, to_graphs: Callable[[Any], dict[str, CellGraph]]
+) -> dict[str, CellGraph] | None:
+    """Returns the graphs of a program for ``pg.draw``, which finds them by the method ``_graphs_``; None if it has holes."""
+    return None if hole_paths(program) else to_graphs(program)

@@ -159,6 +159,9 @@ class Network(nn.Module):
             first, second, was_reduction = second, NODES * filters, is_reduction
         self.classifier = nn.Linear(second, classes)
 
+    def _graphs_(self) -> dict[str, CellGraph] | None:
+        return _find_graphs(self)
+
     def forward(self, x: Tensor) -> Tensor:
         """Returns a logit per class."""
         older = newer = self.stem(x)
@@ -172,6 +175,25 @@ class Network(nn.Module):
             older, newer = newer, torch.cat(nodes[2:], dim=1)
         out: Tensor = self.classifier(newer.mean(dim=(2, 3)))
         return out
+
+
+def _find_graphs(network: Any) -> dict[str, CellGraph] | None:
+    """Returns the graphs of the two cells, in which operations may be holes; None where inputs are."""
+    cells = (("normal cell", network.normal), ("reduction cell", network.reduction))
+    if not all(isinstance(node.edges, list) for _, nodes in cells for node in nodes):
+        return None
+    ends = tuple(range(2, 2 + NODES))
+    return {
+        kind: CellGraph(
+            ("older input", "newer input"),
+            tuple(
+                tuple((edge.op, edge.source) for edge in node.edges if getattr(edge.op, "name", "") != "none")
+                for node in nodes
+            ),
+            ends,
+        )
+        for kind, nodes in cells
+    }
 
 
 def plan_cells(width: int, cells: int) -> list[tuple[int, bool]]:

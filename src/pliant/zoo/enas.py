@@ -17,7 +17,7 @@ from pliant.symbolic.objects.symbolize import symbolize
 from pliant.values.errors import FieldValueError, quote, suggest
 
 from . import nasnet
-from .cell_graph import CellGraph
+from .cell_graph import CellGraph, draw_decided
 from .layers import ConvNormAct
 from .operations import Convolution, FactorizedReduce, Identity, Pooling, Zero
 from .sizes import checked
@@ -177,6 +177,9 @@ class Network(nn.Module):
             self.reductions.append(nn.ModuleList(FactorizedReduce(filters, wide) for _ in range(end + 2)))
             filters = wide
         self.classifier = nn.Linear(filters, classes)
+
+    def _graphs_(self) -> dict[str, CellGraph] | None:
+        return draw_decided(self, to_graphs)
 
     def forward(self, x: Tensor) -> Tensor:
         """Returns a logit per class."""

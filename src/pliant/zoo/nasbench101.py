@@ -41,6 +41,9 @@ class Cell(Object):
     nodes: list[str]
     edges: list[int]
 
+    def _graphs_(self) -> dict[str, CellGraph]:
+        return to_graphs(self)
+
 
 @checked()
 def make_space(vertices: int = VERTICES) -> Cell:
@@ -86,13 +89,20 @@ def to_graphs(program: Any) -> dict[str, CellGraph]:
             o  output
     """
     last, flags = len(program.nodes) + 1, iter(program.edges)
-    sources: list[list[int]] = [[] for _ in range(last + 1)]
+    sources: list[list[tuple[Any, int]]] = [[] for _ in range(last + 1)]
     for i in range(last + 1):
         for j in range(i + 1, last + 1):
-            if next(flags):
-                sources[j].append(i)
-    *nodes, ends = (tuple(("", source) for source in one) for one in sources[1:])
+            flag = next(flags)
+            if not isinstance(flag, int):
+                sources[j].append((flag, i))  # not decided
+            elif flag:
+                sources[j].append(("", i))
+    *nodes, ends = map(tuple, sources[1:])
     graph = CellGraph(
-        (INPUT,), tuple(nodes), tuple(source for _, source in ends), OUTPUT, tuple(program.nodes)
+        (INPUT,),
+        tuple(nodes),
+        tuple(source if isinstance(op, str) else (op, source) for op, source in ends),  # type: ignore[misc]  # an edge that is not decided
+        OUTPUT,
+        tuple(program.nodes),
     )
     return {"cell": graph}

@@ -32,6 +32,9 @@ class Cell(Object):
 
     ops: list[str]
 
+    def _graphs_(self) -> dict[str, CellGraph]:
+        return to_graphs(self)
+
 
 def make_space() -> Cell:
     """Returns the cell with holes for its six operations: 5 ** 6 = 15,625 programs.

@@ -17,6 +17,7 @@ from pliant.symbolic.edit.clone import clone
 from pliant.symbolic.objects.symbolize import symbolize
 from pliant.values.errors import FieldValueError, quote, suggest
 
+from .cell_graph import CellGraph
 from .layers import ConvNormAct, ImageClassifier
 from .nasbench201 import EDGES, OP_HINT, OPS
 from .operations import Convolution, Pooling, Zero
@@ -106,6 +107,9 @@ class Network(nn.Module):
         out: Tensor = self.classifier(self.norm(x).mean(dim=(2, 3)))
         return out
 
+    def _graphs_(self) -> dict[str, CellGraph]:
+        return _find_graphs(self)
+
     def run_cell(self, x: Tensor, cell: int) -> Tensor:
         """Returns the last node of one cell."""
         nodes = [x]
@@ -115,6 +119,13 @@ class Network(nn.Module):
             ]
             nodes.append(sum(found[1:], found[0]))
         return nodes[3]
+
+
+def _find_graphs(network: Any) -> dict[str, CellGraph]:
+    """Returns the graph of the cells, in which operations may be holes."""
+    named = [(op, edge) for op, edge in zip(network.edges, EDGES) if getattr(op, "name", "") != "none"]
+    nodes = tuple(tuple((op, start) for op, (end, start) in named if end == node) for node in (1, 2, 3))
+    return {"cell": CellGraph(("input",), nodes, (3,), "output")}
 
 
 @checked()

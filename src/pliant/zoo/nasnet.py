@@ -20,7 +20,7 @@ from pliant.symbolic.objects.object import Object
 from pliant.symbolic.objects.symbolize import symbolize
 from pliant.values.errors import FieldValueError, quote, suggest
 
-from .cell_graph import CellGraph
+from .cell_graph import CellGraph, draw_decided
 from .operations import Convolution, FactorizedReduce, Pooling, Separable
 from .sizes import checked
 
@@ -218,6 +218,9 @@ class Network(nn.Module):
                 cells.append(cell)
                 older, newer, adapts = newer, len(cell.ends) * filters, halves
         self.cells, self.classifier = nn.ModuleList(cells), nn.Linear(newer, classes)
+
+    def _graphs_(self) -> dict[str, CellGraph] | None:
+        return draw_decided(self, to_graphs)
 
     def forward(self, x: Tensor) -> Tensor:
         """Returns a logit per class."""

@@ -14,7 +14,7 @@ _TOP, _BOTTOM, _RIGHT, _LEFT, _NAMES = 46, 48, 18, 66, 210
 _HEIGHT, _ROW, _NOTE = 250, 19, 16
 
 # The same colors as with Matplotlib on a light ground, and lighter ones of the same palette on a dark one.
-_DARK: Final = {
+DARK: Final = {
     "trial": "#56b4e9", "best": "#e69f00", "reference": "#9aa7b4", "stopped": "#e39ac7", "failed": "#9aa7b4",
     "front": "#e69f00", "limit": "#9aa7b4", "group": "#2fc796",
 }  # fmt: skip
@@ -34,7 +34,7 @@ STYLE: Final = (
     + ".pliant-figure .axis{stroke:#9aa7b4}.pliant-figure .field{fill:#56b4e9}"
     + "".join(
         f".pliant-figure .s-{role}{{stroke:{color}}}.pliant-figure .f-{role}{{fill:{color}}}"
-        for role, color in _DARK.items()
+        for role, color in DARK.items()
     )
     + "}</style>"
 )

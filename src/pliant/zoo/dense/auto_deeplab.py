@@ -17,7 +17,7 @@ from pliant.hyper import oneof
 from pliant.symbolic.edit.clone import clone
 from pliant.symbolic.objects.symbolize import symbolize
 
-from ..cell_graph import CellGraph
+from ..cell_graph import CellGraph, draw_decided
 from ..darts import OPS
 from ..layers import ConvNormAct
 from ..nasnet import Branch, check_branch
@@ -93,6 +93,9 @@ class Segmenter(nn.Module):
             cells.append(Cell(clone(blocks), wide, (older, newer)))
             older, newer = newer, wide * len(blocks)
         self.cells, self.score = nn.ModuleList(cells), nn.Conv2d(newer, classes, 1)
+
+    def _graphs_(self) -> dict[str, CellGraph] | None:
+        return draw_decided(self, to_graphs)
 
     def forward(self, x: Tensor) -> Tensor:
         """Returns scores (batch, classes, rows, columns) in the size of the images."""

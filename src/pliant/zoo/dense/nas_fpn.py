@@ -17,7 +17,7 @@ from pliant.symbolic.objects.object import Object
 from pliant.symbolic.objects.symbolize import symbolize
 from pliant.values.errors import FieldValueError
 
-from ..cell_graph import CellGraph
+from ..cell_graph import CellGraph, draw_decided
 from ..layers import ConvNormAct
 from ..sizes import checked
 
@@ -161,6 +161,9 @@ class Pyramid(nn.Module):
         self.laterals = nn.ModuleList(ConvNormAct(wide, filters, 1, activation="none") for wide in filters_in)
         self.cells = nn.ModuleList(clone(cell) for _ in range(repeats))
         self.n_levels = levels
+
+    def _graphs_(self) -> dict[str, CellGraph] | None:
+        return draw_decided(self, to_graphs)
 
     def forward(self, features: Sequence[Tensor]) -> list[Tensor]:
         """Returns the features of each level, finest first.

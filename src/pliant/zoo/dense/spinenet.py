@@ -17,7 +17,7 @@ from pliant.symbolic.objects.symbolize import symbolize
 from pliant.values.errors import FieldValueError, quote
 
 from ..backbones.resnet import Bottleneck, Stem
-from ..cell_graph import CellGraph
+from ..cell_graph import CellGraph, draw_decided
 from ..layers import ConvNormAct
 from ..sizes import checked
 
@@ -189,6 +189,9 @@ class SpineNet(nn.Module):
         outputs = widths[len(widths) - len(output_levels) :]
         self.ends = nn.ModuleList(ConvNormAct(outputs[i], filters, 1) for i in self.order)
         self.classifier = None if classes is None else nn.Linear(filters, classes)
+
+    def _graphs_(self) -> dict[str, CellGraph] | None:
+        return draw_decided(self, to_graphs)
 
     def forward(self, x: Tensor) -> Any:
         """Returns the features of each level of the output, finest first, or a logit per class."""
