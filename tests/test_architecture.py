@@ -88,7 +88,7 @@ FLOORS: dict[str, Row] = {
     "cli": row(
         6,
         "values space study launch tune nas",
-        lazily="oneshot open_ended zoo bench algorithms symbolic hyper cost tabular",
+        lazily="oneshot open_ended zoo bench algorithms symbolic hyper cost tabular drawing",
         click=EVERYWHERE,
         rich=EVERYWHERE,
         submitit=("slurm.py",),

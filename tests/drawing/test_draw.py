@@ -105,6 +105,11 @@ def test_chosen_candidates():
         ("Layer", "dim"),
     ]
     assert "[16]" in str(drawing)
+    several = pg.Dict(layers=pg.manyof(3, [Layer(pg.intv(1, 9)), Layer(7, "b")], distinct=False))
+    picks = pg.draw(several, [0, 3, 1, 0, 4]).block.parts[0].parts
+    assert [(one.label, one.role, [chip.text for row in one.rows for chip in row.chips]) for one in picks] == [
+        ("1", "lit", ["1 … 9", "3"]), ("2", "lit", []), ("3", "lit", ["1 … 9", "4"])
+    ]  # fmt: skip
     trial = pg.sample(space, trials=1, seed=0)
     for _, feedback in trial:
         feedback(1.0)

@@ -9,6 +9,7 @@ import click
 
 from pliant.values.errors import StudyError, quote
 
+_POINTS = 60  # decision points of a space that is drawn without its program
 FORMS = ("html", "md", "png", "svg", "pdf")
 
 
@@ -26,7 +27,7 @@ FORMS = ("html", "md", "png", "svg", "pdf")
 @click.option(
     "--program",
     metavar="FILE",
-    help="The file that defines the space, as for `pliant search`: shows the winner as Python. Its code runs.",
+    help="The file that defines the space, as for `pliant search`: shows the winner as Python, and its drawing. Its code runs.",
 )
 def report(place: str, *, output: Path | None, form: str | None, program: str | None) -> None:
     """Write a page about a study: what was found, how sure it is, figures, failures.
@@ -43,7 +44,7 @@ def report(place: str, *, output: Path | None, form: str | None, program: str | 
     path = output or Path(f"report.{form or 'html'}")
     kind = form or _find_form(path)
     with Study.open(place) as opened:
-        made = make_report(opened, _make_writer(program, opened) if program else None)
+        made = make_report(opened, *_make_writers(program, opened))
     if kind == "html":
         write_atomically(path, to_html(made))
         written = [path]
@@ -53,8 +54,12 @@ def report(place: str, *, output: Path | None, form: str | None, program: str | 
     else:
         written = _write_figures(made, path, "svg" if kind == "md" else kind)
         if kind == "md":
-            write_atomically(path, to_markdown(made, [file.name for file in written]))
-            written = [path, *written]
+            winner = path.with_name(f"{path.stem}-winner.svg") if made.drawing else None
+            if winner is not None:
+                write_atomically(winner, made.drawing)
+            pictures = [file.name for file in written]
+            write_atomically(path, to_markdown(made, pictures, winner.name if winner is not None else ""))
+            written = [path, *written, *([winner] if winner is not None else [])]
     for file in written:
         click.echo(f"wrote {quote(str(file), 400)[1:-1]}")
 
@@ -68,18 +73,22 @@ def _find_form(path: Path) -> str:
     return ending
 
 
-def _make_writer(program: str, study: Any) -> Any:
-    """Returns a function from a trial to its program as Python.
+def _make_writers(program: str | None, study: Any) -> tuple[Any, Any]:
+    """Returns functions from a trial to its program as Python (None if it is not known), and to its drawing (None if too large).
 
     Raises:
       StudyError: the file defines another space.
     """
+    from pliant.drawing import draw
     from pliant.hyper.template import template_of
     from pliant.space import Decisions
 
     from .opening import open_space
     from .target import load_target
 
+    if program is None:
+        is_small = len(study.space.points) <= _POINTS
+        return None, (lambda trial: draw(study.space, trial.decisions).svg) if is_small else None
     opened = open_space(load_target(program).make_space())
     template = template_of(opened.program, None)
     if template.space.fingerprint != study.space.fingerprint:
@@ -87,8 +96,13 @@ def _make_writer(program: str, study: Any) -> Any:
             f"{program} defines another space than the study has, so the winner cannot be shown as its program. "
             "Leave --program out, or name the file with which the search ran."
         )
-    return lambda trial: opened.write(
-        template.materialize(Decisions.from_json(template.space, trial.decisions.to_json()))
+
+    def read(trial: Any) -> Decisions:
+        return Decisions.from_json(template.space, trial.decisions.to_json())
+
+    return (
+        lambda trial: opened.write(template.materialize(read(trial))),
+        lambda trial: draw(opened.program, read(trial)).svg,
     )
 
 

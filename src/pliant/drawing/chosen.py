@@ -30,7 +30,7 @@ class Choice:
 
 
 def find_choices(template: Template, decisions: Decisions) -> dict[Place, Choice]:
-    """Returns what decisions choose at each hole that they decide.
+    """Returns what decisions choose at each hole that they decide; holes inside of the n-th pick of several are at ``picks[n]``.
 
     >>> import pliant as pg
     >>> template = Template(pg.Dict(kernel=pg.oneof([3, 5, 7])))
@@ -56,9 +56,10 @@ class _Finder:
                 self.walk(inner, (*at, key), following)
         elif isinstance(part, Pick):
             picks = []
-            for _ in range(1 if part.k is None else part.k):
+            for place in range(1 if part.k is None else part.k):
                 picks.append(following())
-                self.walk(part.candidates[picks[-1]], (*at, "candidates", picks[-1]), following)
+                where = ("candidates", picks[-1]) if part.k is None else ("picks", place)
+                self.walk(part.candidates[picks[-1]], (*at, *where), following)
             self.found[at] = Choice(tuple(picks))
         elif isinstance(part, Number):
             self.found[at] = Choice(value=following())

@@ -239,13 +239,23 @@ class _Reader:
         small = all(len(say(one, _CHIP + 1)) <= _CHIP and not has_hole(one) for one in candidates)
         if small:
             return Block(title, rows=(Row("", self.read_chips(hole, at)),), is_open=True, note=note)
+        parts = tuple(self.read_candidates(hole, at))
+        return Block(title, "choice", parts=parts, is_open=True, note=note)
+
+    def read_candidates(self, hole: Any, at: Place) -> Iterator[Block]:
+        """Yields the candidates of a hole as blocks; of several picks first these, in order, and then what was not picked."""
         choice = self.choice(at)
-        parts = []
-        for i, one in enumerate(candidates):
-            block = self.read_item(one, (*at, "candidates", i))
-            role = self.role(i, None if choice is None else choice.picks)
-            parts.append(dim(block) if role == "dim" else replace(block, role=role))
-        return Block(title, "choice", parts=tuple(parts), is_open=True, note=note)
+        picks = () if choice is None else choice.picks
+        is_several = isinstance(hole, ManyOf) and choice is not None
+        for place, index in enumerate(picks if is_several else ()):
+            block = self.read_item(hole.candidates[index], (*at, "picks", place))
+            yield replace(block, role="lit", label=str(place + 1))
+        for index, one in enumerate(hole.candidates):
+            if is_several and index in picks:
+                continue
+            block = self.read_item(one, (*at, "candidates", index))
+            role = self.role(index, None if choice is None else picks)
+            yield dim(block) if role == "dim" else replace(block, role=role)
 
     def read_op(self, value: Any, at: Place) -> Op:
         """Returns the operation of an edge: its name, or its candidates."""

@@ -67,6 +67,23 @@ def test_what_it_says(study):
     assert dict(report.settings)["budget"] == "40 trials"
 
 
+def test_the_winner_is_drawn(study, tmp_path):
+    """Without a program as the decisions of its space; with it as what the file makes."""
+    (tmp_path / "space.py").write_text(FILE, "utf-8")
+    for more, title in ((), "Space"), (("--program", tmp_path / "space.py"), "Dict"):
+        assert run("report", study, "-o", tmp_path / "a.html", *more).exit_code == 0
+        text = (tmp_path / "a.html").read_text("utf-8")
+        (drawn,) = re.findall(r'<svg[^>]* class="pliant-drawing".*?</svg>', text, flags=re.S)
+        assert f"<title>{title}</title>" in drawn
+        assert re.search(r'class="t-chip middle lit">conv<', drawn) or re.search(
+            r"lit\">&apos;conv|lit\">'conv'", drawn
+        )
+        assert "not chosen" in drawn
+    assert run("report", study, "-o", tmp_path / "a.md").exit_code == 0
+    assert "![The winner](a-winner.svg)" in (tmp_path / "a.md").read_text("utf-8")
+    assert (tmp_path / "a-winner.svg").exists()
+
+
 def test_html_has_no_script_and_loads_nothing(study):
     with Study.open(study) as opened:
         text = to_html(make_report(opened))
@@ -118,7 +135,7 @@ def test_command(study, tmp_path):
     assert "Dict(op=&#x27;conv&#x27;, n=4)" in page.read_text("utf-8")
 
 
-@pytest.mark.parametrize(("form", "count"), [("svg", 7), ("png", 7), ("pdf", 1), ("md", 8)])
+@pytest.mark.parametrize(("form", "count"), [("svg", 7), ("png", 7), ("pdf", 1), ("md", 9)])
 def test_formats(study, tmp_path, form, count):
     done = run("report", study, "-o", tmp_path / f"r.{form}")
     files = [Path(line.removeprefix("wrote ")) for line in done.output.splitlines()]

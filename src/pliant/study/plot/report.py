@@ -46,6 +46,7 @@ class Report:
       doubts: sentences about how far the result can be trusted.
       winner: names and values of the winner's decisions, or of the first trial of the front.
       code: the winner as Python, where its program is known; else empty.
+      drawing: the space with the winner's candidates lit, as SVG; else empty.
       params: the winner's decisions as trainers take them.
       top: the column names, and the best trials.
       failures: reasons, and how many trials failed for each.
@@ -64,14 +65,20 @@ class Report:
     failures: tuple[tuple[str, int], ...]
     settings: tuple[tuple[str, str], ...]
     figures: tuple[tuple[str, Figure], ...]
+    drawing: str = ""
 
 
-def make_report(study: Any, write: Callable[[Trial], str] | None = None) -> Report:
+def make_report(
+    study: Any,
+    write: Callable[[Trial], str] | None = None,
+    draw: Callable[[Trial], str] | None = None,
+) -> Report:
     """Returns the report of a study or view.
 
     Args:
       study: a ``View`` or ``Study``.
       write: a function from the best trial to its program as Python; None if it is not known.
+      draw: a function from the best trial to its drawing as SVG, which is written as it is.
     """
     source, info = read_source(study), study.info()
     front = study.front()
@@ -89,6 +96,7 @@ def make_report(study: Any, write: Callable[[Trial], str] | None = None) -> Repo
         failures=tuple(_failures(source)),
         settings=tuple(_settings(source, info)),
         figures=tuple((name, FIGURES[name](source)) for name in names),
+        drawing=draw(winner) if draw is not None and winner is not None else "",
     )
 
 
@@ -212,6 +220,8 @@ def to_html(report: Report) -> str:
     ]
     if report.winner:
         parts += ["<h2>The winner</h2>", _table([("decision", "value"), *report.winner])]
+        if report.drawing:
+            parts.append(report.drawing)
         if report.code:
             parts.append(f"<p>As Python:</p><pre>{_escape(report.code, 20_000)}</pre>")
         parts.append(f'<p class="dim">As trainers take it:</p><pre>{_escape(report.params, 20_000)}</pre>')
@@ -246,18 +256,21 @@ def _table(rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(["<table>", write("th", head), *(write("td", row) for row in body), "</table>"])
 
 
-def to_markdown(report: Report, pictures: Sequence[str]) -> str:
+def to_markdown(report: Report, pictures: Sequence[str], drawing: str = "") -> str:
     """Returns the report as Markdown.
 
     Args:
       report: what it says.
       pictures: the file of each figure, in their order, as links are to name them.
+      drawing: the file of the winner's drawing; empty without one.
     """
     parts = [f"# {_mark(report.title)}", "", *(_mark(one) for one in report.lead)]
     if report.best:
         parts += ["", f"**Best reward: {report.best}**"]
     if report.winner:
         parts += ["", "## The winner", "", *_rows([("decision", "value"), *report.winner])]
+        if drawing:
+            parts += ["", f"![The winner]({drawing})"]
         if report.code:
             parts += ["", "```python", report.code.replace("```", "` ` `"), "```"]
     parts += [
