@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+import json
 import os
 import re
 import subprocess
@@ -12,16 +14,20 @@ from urllib.parse import unquote
 import pytest
 
 ROOT = Path(__file__).parents[1]
+
+
+def load_pages():
+    """Returns the script that runs pages; documentation is not a package."""
+    spec = importlib.util.spec_from_file_location("docs_pages", ROOT / "docs" / "pages.py")
+    module = sys.modules["docs_pages"] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+pages = load_pages()
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/**/*.md")])
 
-FENCE = re.compile(
-    r"^(?P<indent> *)(?P<fence>```+)(?P<info>[^\n]*)\n(?P<body>.*?)^(?P=indent)(?P=fence) *$", re.M | re.S
-)
 LINK = re.compile(r"!?\[[^\]]*\]\((?P<target>[^()\s]+)[^()]*\)")
-# Written on the line above a block that cannot run here, with the reason.
-WAIVER = re.compile(r"<!-- not run: (?P<reason>\S.*?) -->\s*\Z")
-# Written between a block and the text that it prints.
-PRINTED = re.compile(r"\s*<!-- printed -->\s*```text\n(?P<body>.*?)^``` *$", re.M | re.S)
 
 
 def name_of(page: Path) -> str:
@@ -30,13 +36,13 @@ def name_of(page: Path) -> str:
 
 def links_of(text: str) -> list[str]:
     """The targets of links outside code."""
-    prose = re.sub(r"`[^`\n]*`", "", FENCE.sub("", text))
+    prose = re.sub(r"`[^`\n]*`", "", pages.FENCE.sub("", text))
     return [match["target"] for match in LINK.finditer(prose)]
 
 
 def anchors_of(text: str) -> set[str]:
     """The anchors that headings get, as MkDocs and code hosts write them."""
-    titles = re.findall(r"^#+ +(.*?) *#*$", FENCE.sub("", text), re.M)
+    titles = re.findall(r"^#+ +(.*?) *#*$", pages.FENCE.sub("", text), re.M)
     return {
         re.sub(r"[^\w\- ]", "", re.sub(r"[`*]", "", title)).strip().lower().replace(" ", "-")
         for title in titles
@@ -57,48 +63,20 @@ def broken_links(page: Path) -> list[str]:
     return found
 
 
-def python_blocks(text: str) -> list[tuple[int, str, str | None]]:
-    """The Python blocks to run: (line of the first statement, code, what it prints if the page shows it)."""
-    found = []
-    for match in FENCE.finditer(text):
-        language = match["info"].split()[0] if match["info"].split() else ""
-        if language in ("python", "py", "pycon") and not WAIVER.search(text[: match.start()]):
-            indent = len(match["indent"])
-            body = "".join(
-                line[indent:] if line.strip() else "\n" for line in match["body"].splitlines(keepends=True)
-            )
-            shown = PRINTED.match(text, match.end())
-            found.append(
-                (text.count("\n", 0, match.start("body")) + 1, body, None if shown is None else shown["body"])
-            )
-    return found
+PAGES_WITH_CODE = [page for page in PAGES if pages.read_blocks(page.read_text("utf-8"))]
 
 
-def page_program(page: Path) -> str:
-    """A page's blocks as one program: they run in order and share their names, as a reader would type them."""
-    lines = ["import contextlib, doctest, io, linecache", "names = {'__name__': '__main__'}"]
-    for line, code, printed in python_blocks(page.read_text("utf-8")):
-        shifted = "\n" * (line - 1) + code  # so that a traceback names the page's own line
-        if code.lstrip().startswith(">>>"):
-            lines.append(
-                f"test = doctest.DocTestParser().get_doctest({code!r}, names, {name_of(page)!r}, {str(page)!r}, {line - 1})"
-            )
-            lines.append(
-                "runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)"
-            )
-            lines.append("assert runner.run(test, clear_globs=False).failed == 0; names.update(test.globs)")
-        elif printed is not None:
-            lines.append("with contextlib.redirect_stdout(io.StringIO()) as out:")
-            lines.append(f"    exec(compile({shifted!r}, {str(page)!r}, 'exec'), names)")
-            lines.append(
-                f"assert out.getvalue() == {printed!r}, {f'{page.name}:{line} prints:'!r} + chr(10) + out.getvalue()"
-            )
-        else:
-            lines.append(f"exec(compile({shifted!r}, {str(page)!r}, 'exec'), names)")
-    return "\n".join(lines)
-
-
-PAGES_WITH_CODE = [page for page in PAGES if python_blocks(page.read_text("utf-8"))]
+def check(page: Path, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Runs a page in a process of its own, with the budget of the suite."""
+    return subprocess.run(
+        [sys.executable, "-W", "error", str(ROOT / "docs" / "pages.py"), "check", str(page)],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
 
 
 def test_pages_are_there():
@@ -113,17 +91,7 @@ def test_links_lead_somewhere(page):
 
 @pytest.mark.parametrize("page", PAGES_WITH_CODE, ids=name_of)
 def test_code_runs(page, tmp_path):
-    program = tmp_path / "page.py"
-    program.write_text(page_program(page), "utf-8")
-    run = subprocess.run(
-        [sys.executable, "-W", "error", str(program)],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    run = check(page, tmp_path)
     assert run.returncode == 0, f"{name_of(page)}\n{run.stdout}{run.stderr}"
 
 
@@ -196,18 +164,37 @@ def test_anchors_are_read():
     assert anchors_of(SAMPLE) == {"a-title-with-code"}
 
 
+def read(text: str) -> list[tuple[str, int, str, str | None]]:
+    return [(block.kind, block.line, block.code, block.printed) for block in pages.read_blocks(text)]
+
+
 def test_blocks_are_read():
-    assert python_blocks(SAMPLE) == [(6, "x = [1](2)\n", None), (17, "y = x\n", None)]
+    assert read(SAMPLE) == [("python", 6, "x = [1](2)\n", None), ("python", 17, "y = x\n", None)]
 
 
 def test_what_a_block_prints_is_read():
     block = "```python\nprint(1)\n```\n\n"
     text = f"{block}<!-- printed -->\n\n```text\n1\n```\n\n{block}"
-    assert [printed for *_, printed in python_blocks(text)] == ["1\n", None]
+    assert [printed for *_, printed in read(text)] == ["1\n", None]
 
 
 def test_waiver_needs_a_reason():
-    assert len(python_blocks("<!-- not run: -->\n```python\nx\n```\n")) == 1
+    assert len(read("<!-- not run: -->\n```python\nx\n```\n")) == 1
+
+
+@pytest.mark.parametrize(
+    ("shown", "printed", "how", "differs"),
+    [
+        ("0.91 in 3 s", "0.90 in 9 s", "", True),
+        ("0.91 in 3 s", "0.90 in 9 s", "about", False),
+        ("0.91 in 3 s", "0.70 in 3 s", "about", True),
+        ("0.91 in 3 s", "0.70 in 3 s", "numbers differ", False),
+        ("0.91 of a", "0.91 of b", "numbers differ", True),
+        ("a", "b", "not compared: a reason", False),
+    ],
+)
+def test_outputs_are_compared(shown, printed, how, differs):
+    assert pages.differ(shown, printed, how) is differs
 
 
 def test_broken_links_are_found(tmp_path):
@@ -228,14 +215,38 @@ def test_broken_links_are_found(tmp_path):
         ("```python\nx = 1\n```\n\n```python\nassert x == 2\n```\n", 'page.md", line 6'),
         ("```pycon\n>>> 1 + 1\n3\n```\n", "Expected:"),
         ("```python\nprint(1)\n```\n\n<!-- printed -->\n\n```text\n2\n```\n", "page.md:2 prints:\n1\n"),
+        ("<!-- run -->\n```sh\npliant nothing\n```\n", "No such command"),
+        (
+            '<!-- suite: 5 => 7 -->\n<!-- file -->\n```python title="a.py"\nx = 5\n```\n```python\nfrom a import *\nassert x < 6, x\n```\n',
+            "AssertionError: 7",
+        ),
     ],
 )
-def test_failing_code_is_found(tmp_path, monkeypatch, text, message):
+def test_failing_code_is_found(tmp_path, text, message):
     page = tmp_path / "page.md"
     page.write_text(text)
-    monkeypatch.setitem(globals(), "ROOT", tmp_path)
-    run = subprocess.run(
-        [sys.executable, "-c", page_program(page)], capture_output=True, text=True, check=False
-    )
+    run = check(page, tmp_path)
     assert run.returncode != 0
     assert message in run.stdout + run.stderr
+
+
+def test_written_output_is_what_was_printed(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("```python\nprint(1)\n```\n\n<!-- printed -->\n\n```text\n2\n```\n")
+    pages.main(["write", str(page)])
+    assert "```text\n1\n```" in page.read_text()
+
+
+def test_pages_become_notebooks(tmp_path):
+    """A tutorial as a notebook: its code cells are its Python blocks, and all of them compile."""
+    page = ROOT / "docs" / "start.md"
+    pages.main(["notebook", str(page), str(tmp_path / "start.ipynb")])
+    notebook = json.loads((tmp_path / "start.ipynb").read_text("utf-8"))
+    assert (notebook["nbformat"], notebook["nbformat_minor"]) == (4, 5)
+    code = ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    python = [block for block in pages.read_blocks(page.read_text("utf-8")) if block.kind != "sh"]
+    assert len(code) == len(python) > 5
+    for source in code:
+        compile(re.sub(r"^%%writefile.*\n", "", source), "cell", "exec")
+    assert len({cell["id"] for cell in notebook["cells"]}) == len(notebook["cells"])
+    assert not any("<!--" in "".join(cell["source"]) for cell in notebook["cells"])
