@@ -118,3 +118,60 @@ def test_wrong_arguments(given, error, message):
     given = {"example": torch.ones(1, 3, 8, 8), **given}
     with pytest.raises(error, match=message):
         oneshot.space_of(Residual(), **given)
+
+
+class Tupled(nn.Module):
+    """Returns a tuple, and has an attribute that the network reads."""
+
+    def __init__(self):
+        super().__init__()
+        self.attention_type, self.body = "full", nn.Linear(8, 8)
+
+    def forward(self, hidden, mask):
+        return torch.relu(self.body(hidden)) + hidden, None
+
+
+class Chosen(nn.Module):
+    """Calls its blocks by what their attributes say."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.layers = nn.Linear(4, 8), nn.ModuleList([Tupled(), Tupled()])
+        self.last = nn.Linear(8, 2)
+
+    def forward(self, x):
+        hidden = self.first(x)
+        for layer in self.layers:
+            hidden = layer(hidden, {"full": None}[layer.attention_type])[0]
+        return self.last(hidden)
+
+
+def test_blocks_that_return_tuples(tmp_path):
+    torch.manual_seed(0)
+    network, x = Chosen().eval(), torch.randn(3, 4)
+    found = oneshot.space_of(network, x, widths=(0.5, 1.0))
+    assert found.blocks == ("layers.0", "layers.1")
+    small = make_child(found.space, smallest(Template(found.space).space))
+    assert small(x).shape == (3, 2)
+    result = oneshot.shrink(network, x, [x], "parameters <= 0.4x", widths=(1.0,))
+    assert result.changes == {"layers.0": {"left_out": 2}, "layers.1": {"left_out": 2}}
+    assert "blocks left out: layers.0, layers.1" in str(result)
+    again = oneshot.load_shrunk(Chosen(), result.save(tmp_path / "small.pt")).eval()
+    assert torch.equal(again(x), network.last(network.first(x)))
+
+
+class Versioned(nn.Sequential):
+    """Reads only states that have a version."""
+
+    _version = 2
+
+    def _load_from_state_dict(self, state_dict, prefix, local_metadata, *more):
+        if local_metadata.get("version") != 2:
+            raise ValueError("version should be 2")
+        super()._load_from_state_dict(state_dict, prefix, local_metadata, *more)
+
+
+def test_network_that_reads_the_version_of_a_state():
+    network = Versioned(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2))
+    net = oneshot.supernet(oneshot.space_of(network, torch.ones(1, 4), widths=(0.5, 1.0)).space)
+    assert net.materialize(net.space.sample(0))(torch.ones(1, 4)).shape == (1, 2)

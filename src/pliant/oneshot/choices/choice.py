@@ -119,6 +119,18 @@ class LayerChoice(Mutable):
                 del self.candidates[name]
         self.names = tuple(name for i, name in enumerate(self.names) if i not in gone)
 
+    def __getattr__(self, name: str) -> Any:
+        """Returns a plain attribute of the candidates, for networks that read those of their blocks."""
+        try:
+            return super().__getattr__(name)
+        except AttributeError:
+            candidates = self.__dict__.get("_modules", {}).get("candidates", {})
+            for candidate in () if name.startswith("_") else candidates.values():
+                value = vars(candidate).get(name)
+                if type(value) in (bool, int, float, str):
+                    return value
+            raise
+
     def _index(self, index: int | str) -> int:
         if not isinstance(index, str):
             return index

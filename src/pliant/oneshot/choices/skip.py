@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from torch import Tensor, nn
@@ -28,15 +29,24 @@ class Skip(nn.Module):
     2
 
     Args:
+      settings: attributes that it has, for networks that read those of a block, such as ``block.attention_type``.
       outputs: None where the block returns a tensor; where it returns a tuple, its length: the input comes first, and None
         in place of the others (attention weights, a cache).
 
     Raises:
+      FieldTypeError: ``settings`` is not a dict.
       FieldValueError: ``outputs`` is not a whole number from 1.
     """
 
-    def __init__(self, outputs: int | None = None) -> None:
+    def __init__(self, outputs: int | None = None, settings: Mapping[str, Any] | None = None) -> None:
         super().__init__()
+        if settings is not None and not isinstance(settings, Mapping):
+            raise FieldTypeError(
+                f"Skip(settings=...) takes attributes by name, in a dict; got {quote(settings)}."
+            )
+        for name, value in (settings or {}).items():
+            if name != "outputs" and not hasattr(self, name):
+                setattr(self, name, value)
         count = to_whole(outputs)
         if outputs is not None and (count is None or count < 1):
             raise FieldValueError(

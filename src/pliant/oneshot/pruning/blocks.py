@@ -10,6 +10,8 @@ from typing import Any, final
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from ..choices.skip import Skip
+from ..rewrite.layer_fields import read_settings
 from .opening import run_once
 
 _ADDITIONS = frozenset({"add", "add_", "__add__", "__iadd__", "__radd__"})
@@ -28,12 +30,15 @@ class _Call:
 class _Record:
     calls: dict[str, int] = field(default_factory=dict)
     keeps: dict[str, bool] = field(default_factory=dict)
+    lengths: dict[str, int | None] = field(default_factory=dict)
     residual: set[str] = field(default_factory=set)
     stack: list[_Call] = field(default_factory=list)
 
 
-def find_blocks(network: nn.Module, inputs: tuple[Any, ...]) -> tuple[str, ...]:
-    """Returns the paths of the blocks that an identity can replace, in the order of the network.
+def find_blocks(network: nn.Module, inputs: tuple[Any, ...]) -> dict[str, int | None]:
+    """Returns the blocks that an identity can replace, by path in the order of the network, with what they return.
+
+    That is None for a tensor, and the length for a tuple whose first value is the output.
 
     A block is residual if its own code adds its input to something.  Blocks are also the parts of a ``Sequential`` or
     ``ModuleList`` that have weights and keep the shape of their input.  Of blocks in each other the inner residual one counts.
@@ -46,7 +51,7 @@ def find_blocks(network: nn.Module, inputs: tuple[Any, ...]) -> tuple[str, ...]:
     ...     def forward(self, x):
     ...         return x + self.body(x)
     >>> find_blocks(nn.Sequential(nn.Linear(3, 4), Block(), nn.Linear(4, 2)), (torch.zeros(1, 3),))
-    ('1',)
+    {'1': None}
 
     Args:
       network: stays as it is.
@@ -68,7 +73,17 @@ def find_blocks(network: nn.Module, inputs: tuple[Any, ...]) -> tuple[str, ...]:
         if is_item and not any(_is_inside(a, b) or a == b for c in chosen for a, b in ((c, name), (name, c))):
             chosen.append(name)
     order = list(parts)
-    return tuple(sorted(chosen, key=order.index))
+    return {name: found.lengths[name] for name in sorted(chosen, key=order.index)}
+
+
+def make_skip(block: nn.Module, outputs: int | None) -> Any:
+    """Returns what takes the place of a block: it returns its input, and has the plain attributes of the block.
+
+    Args:
+      block: stays as it is.
+      outputs: see ``Skip``.
+    """
+    return Skip(outputs, read_settings(block) or None)
 
 
 def _is_inside(name: str, outer: str) -> bool:
@@ -95,7 +110,9 @@ def _recorded(network: nn.Module, found: _Record) -> Iterator[None]:
                 and isinstance(call.given, Tensor)
                 and first.shape == call.given.shape
             )
-            found.keeps[name] = found.keeps.get(name, True) and same and isinstance(output, Tensor)
+            length = None if isinstance(output, Tensor) else len(output) if type(output) is tuple else 0
+            kept = same and length != 0 and found.lengths.setdefault(name, length) == length
+            found.keeps[name] = found.keeps.get(name, True) and kept
             found.calls[name] = found.calls.get(name, 0) + 1
             if call.is_residual:
                 found.residual.add(name)

@@ -17,14 +17,24 @@ from pliant.values.errors import FieldValueError, check_file, quote
 from pliant.values.packages import require
 
 from ..choices.mutable import check_module
-from ..choices.skip import Skip
 from ..rewrite.foreign import open_network
 from ..rewrite.plain import to_plain
 from .attention import replace_again
+from .blocks import make_skip
 from .opening import find_nodes
 
 _KEY = "pliant.shrunk"
+LEFT_OUT = "left_out"  # of a block that returns a tuple, with its length
 Changes = Mapping[str, Mapping[str, Any] | None]
+
+
+def is_left_out(change: Mapping[str, Any] | None) -> bool:
+    """Returns whether a change leaves a block out.
+
+    >>> is_left_out(None), is_left_out({LEFT_OUT: 2}), is_left_out({"out_features": 2})
+    (True, True, False)
+    """
+    return change is None or LEFT_OUT in change
 
 
 def save_network(network: nn.Module, changes: Changes, path: Path) -> Path:
@@ -84,11 +94,11 @@ def apply_changes(network: nn.Module, changes: Changes) -> Any:
     unknown = set(changes) - set(names.values())
     if unknown:
         raise ValueError(f"it has no module {sorted(unknown)[0]!r}.")
-    gone = [name for name, change in changes.items() if change is None]
+    gone = {name: (change or {}).get(LEFT_OUT) for name, change in changes.items() if is_left_out(change)}
     for place, _, module in find_nodes(program):
         name = names[id(module)]
         if name in gone:
-            updates[place] = Skip()
+            updates[place] = make_skip(module, gone[name])
         elif not any(name.startswith(one + ".") for one in gone):
             for key, value in (changes.get(name) or {}).items():
                 if key == "replaced":

@@ -11,10 +11,11 @@ from torch import nn
 
 from pliant.hyper.template import Template
 from pliant.space import Decisions
+from pliant.symbolic.read.query import get
 
 from ..rewrite.foreign import open_network
 from .attention import describe_replaced
-from .files import save_network
+from .files import LEFT_OUT, is_left_out, save_network
 from .limits import Limit, format_cost
 from .opening import find_nodes
 from .space import FoundSpace
@@ -50,7 +51,7 @@ class Shrunk:
       front: networks from the given one to the smallest, without training.
       chosen: the row of ``network``.
       found: the space, and what was left out of it.
-      changes: by path of a layer, its new arguments; None for a block that was left out.
+      changes: by path of a layer, its new arguments; None for a block that was left out, and the length of its output if that is a tuple.
     """
 
     network: Any
@@ -79,7 +80,7 @@ class Shrunk:
             mark = "  <- chosen" if row is self.chosen else ""
             lines.append("".join(f"{cell:>24}" for cell in cells) + f"{quality:>9}{row.damage:>19.3g}{mark}")
         lines.append("limits: " + ", ".join(map(str, self.limits)) + "; nothing was trained")
-        left = [path for path, change in self.changes.items() if change is None]
+        left = [path for path, change in self.changes.items() if is_left_out(change)]
         if left:
             lines.append("blocks left out: " + ", ".join(left))
         return "\n".join(lines)
@@ -88,17 +89,16 @@ class Shrunk:
 def read_changes(found: FoundSpace, decisions: Decisions) -> dict[str, dict[str, Any] | None]:
     """Returns what decisions change in the network that was given: arguments of layers, and blocks that are left out."""
     names = {id(module): name for name, module in found.network.named_modules()}
-    before = {
-        names[id(module)]: node.sym_init_args for _, node, module in find_nodes(open_network(found.network))
-    }
-    after = {
-        names[id(module)]: node.sym_init_args
-        for _, node, module in find_nodes(Template(found.space).materialize(decisions))
-    }
+    nodes = list(find_nodes(open_network(found.network)))
+    before = {names[id(module)]: node.sym_init_args for _, node, module in nodes}
+    places = {names[id(module)]: place for place, _, module in nodes}
+    made = Template(found.space).materialize(decisions)
+    after = {names[id(module)]: node.sym_init_args for _, node, module in find_nodes(made)}
     changes: dict[str, dict[str, Any] | None] = {}
     for block in found.blocks:
         if block not in after:
-            changes[block] = None
+            outputs = get(made, places[block]).sym_init_args["outputs"]
+            changes[block] = None if outputs is None else {LEFT_OUT: outputs}
     for name, fields in after.items():
         own = {
             key: fields[key]

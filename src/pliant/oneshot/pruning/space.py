@@ -19,11 +19,10 @@ from pliant.symbolic.edit.rebind import rebind
 from pliant.symbolic.read.query import get
 from pliant.values.errors import FieldValueError, PliantError, check_items, listing, quote, suggest
 
-from ..choices.skip import Skip
 from ..elastic.widths import find_widths
 from ..rewrite.foreign import open_kernel, open_network
 from .attention import replace_fused, replace_multihead
-from .blocks import find_blocks
+from .blocks import find_blocks, make_skip
 from .decisions import check_outputs
 from .groups import WidthGroup, find_groups
 from .heads import HEADS_NAME, find_attentions
@@ -233,7 +232,8 @@ def _open_blocks(
 ) -> tuple[Any, tuple[str, ...], dict[str, str]]:
     """Returns the program in which blocks may be left out, their paths, and why others may not."""
     paths = {id(module): path for path, _, module in find_nodes(program)}
-    wanted = [name for name in find_blocks(network, opener.inputs) if name not in kept]
+    lengths = {name: n for name, n in find_blocks(network, opener.inputs).items() if name not in kept}
+    wanted = list(lengths)
     chosen, reasons = list[str](), {}
     opened = program
     for names in [wanted, *([name] for name in wanted)]:
@@ -241,8 +241,10 @@ def _open_blocks(
             continue
         updates = {}
         for name in [*chosen, *names]:
-            path = paths[id(network.get_submodule(name))]
-            updates[path] = oneof([clone(get(program, path)), Skip()], name=f"{BLOCK_NAME}{name}")
+            block = network.get_submodule(name)
+            path = paths[id(block)]
+            candidates = [clone(get(program, path)), make_skip(block, lengths[name])]
+            updates[path] = oneof(candidates, name=f"{BLOCK_NAME}{name}")
         try:
             made = rebind(clone(program), updates)
             reason = check_outputs(made, opener.inputs, opener.outputs, opener.detours)

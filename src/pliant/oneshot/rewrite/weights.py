@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
@@ -36,7 +37,9 @@ def load_weights(child: nn.Module, weights: Mapping[str, Tensor]) -> None:
     Raises:
       RuntimeError: the names or shapes do not match.
     """
-    missing, unexpected = child.load_state_dict(weights, strict=False)
+    state: Any = OrderedDict(weights)
+    state._metadata = {name: {"version": module._version} for name, module in child.named_modules()}
+    missing, unexpected = child.load_state_dict(state, strict=False)
     wrong = [name for name in missing if not name.endswith("_extra_state")] + unexpected
     if wrong:
         raise RuntimeError(
