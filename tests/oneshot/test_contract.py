@@ -12,6 +12,7 @@ from pliant.oneshot import (
     ENAS,
     GAEA,
     GDAS,
+    PCDARTS,
     SNAS,
     SPOS,
     BatchStatistics,
@@ -115,6 +116,11 @@ class TestGAEA(SamplerSuite):
 class TestDrNAS(SamplerSuite):
     def make(self):
         return DrNAS()
+
+
+class TestPCDARTS(SamplerSuite):
+    def make(self):
+        return PCDARTS(divisor=2, warmup=0.0)
 
 
 class TestBetaDARTS(SamplerSuite):

@@ -118,7 +118,7 @@ ALIASES = {
 """Other usual names of algorithms, in small letters and without hyphens, underscores and spaces."""
 
 SAMPLERS = tuple(
-    "BetaDARTS DARTS DrNAS ENAS FBNet FairNAS GAEA GDAS Perturbation ProgressiveShrinking ProxylessNAS SNAS SPOS Sandwich TuNAS".split()
+    "BetaDARTS DARTS DrNAS ENAS FBNet FairNAS GAEA GDAS PCDARTS Perturbation ProgressiveShrinking ProxylessNAS SNAS SPOS Sandwich TuNAS".split()
 )
 """The weight-sharing algorithms of ``pliant.oneshot``: not search algorithms, and named here only to point to them."""
 

@@ -32,6 +32,7 @@ CAPABILITIES: dict[str, frozenset[str]] = {
     "GAEA": frozenset({"choice", "input", "elastic"}),
     "DrNAS": frozenset({"choice", "input", "elastic"}),
     "BetaDARTS": frozenset({"choice", "input", "elastic"}),
+    "PCDARTS": frozenset({"choice", "input", "elastic"}),
     "Perturbation": frozenset({"choice", "input", "elastic"}),
     "SNAS": frozenset({"choice", "input", "elastic"}),
     "GDAS": frozenset({"choice", "input", "elastic"}),
@@ -41,7 +42,18 @@ CAPABILITIES: dict[str, frozenset[str]] = {
 """The kinds of decisions that each algorithm supports; see also ``mixable`` for those that run mixtures."""
 
 MIXING = frozenset(
-    {"DARTS", "GAEA", "DrNAS", "BetaDARTS", "Perturbation", "SNAS", "GDAS", "FBNet", "ProxylessNAS"}
+    {
+        "DARTS",
+        "GAEA",
+        "DrNAS",
+        "BetaDARTS",
+        "PCDARTS",
+        "Perturbation",
+        "SNAS",
+        "GDAS",
+        "FBNet",
+        "ProxylessNAS",
+    }
 )
 """The algorithms that run mixtures of candidates instead of one network at a time."""
 

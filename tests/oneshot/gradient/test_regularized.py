@@ -1,4 +1,4 @@
-"""GAEA, DrNAS and beta-DARTS: their steps against the equations of the papers."""
+"""GAEA, DrNAS, beta-DARTS and PC-DARTS: their steps against the equations of the papers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch.distributions import Dirichlet
 
-from pliant.oneshot.gradient import DARTS, GAEA, BetaDARTS, DrNAS
+from pliant.oneshot import LayerChoice, supernet
+from pliant.oneshot.gradient import DARTS, GAEA, PCDARTS, BetaDARTS, DrNAS
 from pliant.values.errors import FieldTypeError, FieldValueError, UnknownFieldError
 
 START = {"a": [0.5, -0.3, 0.2, 0.0], "b": [0.0, 0.4, -0.2, 0.1]}
@@ -160,3 +161,35 @@ def test_decay_at_zero_is_darts(tiny):
 def test_bad_options_are_refused(make, error, match):
     with pytest.raises(error, match=match):
         make()
+
+
+# ------------------------------------------------------------------ PC-DARTS
+
+
+def test_partial_channels_run_and_others_pass_by(tiny):
+    net = tiny.net(("a",))
+    sampler = PCDARTS(divisor=2)
+    sampler.bind(net, seed=0)
+    step, choice = tiny.step(net), next(m for m in net.modules() if isinstance(m, LayerChoice))
+    x = torch.randn(5, 4, dtype=torch.float64)
+    seen = set()
+    for _ in range(20):
+        sampler._select(sampler._draw(step))
+        found = choice(x)
+        weights = sampler.architecture.probabilities()["a"].detach()
+        passed = [i for i in range(4) if torch.equal(found[:, i], x[:, i])]
+        assert len(passed) == 2
+        mask = torch.tensor([0.0 if i in passed else 1.0 for i in range(4)], dtype=torch.float64)
+        with torch.no_grad():
+            wanted = sum(w * candidate(x * mask) for w, candidate in zip(weights, choice))
+        torch.testing.assert_close(found, mask * wanted + (1 - mask) * x)
+        seen.add(tuple(passed))
+    assert len(seen) > 2  # drawn for each step
+
+
+def test_choices_that_change_the_shape_run_on_all_channels():
+    choices = [LayerChoice([torch.nn.Linear(4, 2), torch.nn.Linear(4, 2)], key="a")]
+    net = supernet(torch.nn.Sequential(torch.nn.Linear(3, 4), *choices))
+    PCDARTS(divisor=2).bind(net, seed=0)
+    weights, x = net.selection.weights["a"], torch.randn(5, 4)
+    torch.testing.assert_close(choices[0](x), sum(w * c(x) for w, c in zip(weights, choices[0])))

@@ -15,6 +15,7 @@ from .gumbel import GDAS as GDAS
 from .gumbel import SNAS as SNAS
 from .gumbel import FBNet as FBNet
 from .learner import GradientSampler as GradientSampler
+from .partial import PCDARTS as PCDARTS
 from .penalty import AddedCost as AddedCost
 from .penalty import LogCost as LogCost
 from .penalty import Penalty as Penalty
