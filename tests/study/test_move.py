@@ -131,11 +131,11 @@ def test_refused(new_place, tmp_path, kind, monkeypatch):
         move(here, there)
     with Study.create(here, SPACE, make(), trials=9) as study:
         go_on(study, 3)
-        with pytest.raises(StudyInUseError, match="written by|already open for writing"):
+        with pytest.raises(StudyInUseError, match=r"written by|already open for writing"):
             move(here, there)
     Study.create(there, SPACE, make()).close()
     before = read(here), read(there)
-    with pytest.raises(StudyError, match="exists, and is not overwritten|already a study"):
+    with pytest.raises(StudyError, match=r"exists, and is not overwritten|already a study"):
         move(here, there, delete=True)
     assert (read(here), read(there)) == before
 
