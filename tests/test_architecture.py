@@ -88,12 +88,12 @@ FLOORS: dict[str, Row] = {
     "cli": row(
         6,
         "values space study launch tune nas",
-        lazily="oneshot open_ended zoo bench algorithms symbolic hyper cost tabular drawing",
+        lazily="oneshot open_ended zoo bench algorithms symbolic hyper cost tabular drawing dashboard",
         click=EVERYWHERE,
         rich=EVERYWHERE,
         submitit=("slurm.py",),
     ),
-    "dashboard": row(6, "values space study", starlette=EVERYWHERE, uvicorn=EVERYWHERE),
+    "dashboard": row(5, "values space study", starlette=("app.py",), uvicorn=("server.py",)),
     "trial": row(6, "nas"),  # deprecated names of modules
     "evolve": row(6, "open_ended"),
     "testing": row(

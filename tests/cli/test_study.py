@@ -18,9 +18,9 @@ from pliant.algorithms.evolution import NSGA2
 from pliant.algorithms.generators import NAMES
 from pliant.cli.study.change import rebuild_algorithm
 from pliant.cli.study.output import print_studies
-from pliant.cli.study.places import find_all
 from pliant.space import choice, flatten, integer
 from pliant.study import Study
+from pliant.study.places import find_all
 
 SPACE = flatten([integer("x", 0, 9), choice("op", [None, None], literals=["conv", "pool"])])
 

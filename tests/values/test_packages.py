@@ -18,6 +18,7 @@ from pliant.values.packages import EXTRAS, PROJECTS, MissingLibraryError, requir
 ROOT = Path(__file__).parents[2]
 STUDY = "study = pg.Study.create('a.db', pg.abstract_search_space(space), pg.algorithms.Random())\n"
 LOG = "from pliant.oneshot.training.logs import TensorBoardLog\nTensorBoardLog('logs')"
+DASHBOARD = "from pliant.cli.dashboard import dashboard\ndashboard.callback((), host='', port=1, allow_control=False, token=None, program=None)"
 EXPORT = (
     "import torch\nfrom pliant import oneshot\nfrom pliant.oneshot.training.standalone import export\n"
     "export(torch.nn.Linear(2, 2), torch.zeros(1, 2), 'a.onnx')"
@@ -63,6 +64,8 @@ USES = {  # by package: code that needs it
         "pg.sample(space, trials=2, keep='best', progress=False)",
         "from pliant.oneshot.pruning.files import load_shrunk\nimport torch\nload_shrunk(torch.nn.Linear(2, 2), 'a.safetensors')",
     ],
+    "starlette": ["from pliant.dashboard import make_app\nmake_app(['.'])"],
+    "uvicorn": [DASHBOARD],
     "submitit": [
         "from pliant.cli.slurm import submit\nsubmit(None, 'a.db', jobs=1, server=None, cluster='slurm', options=())"
     ],

@@ -14,6 +14,7 @@ from pliant.values.errors import NoStudyError, PliantError, StudyInUseError, quo
 from pliant.values.text import shorten_lines, to_printable
 
 from .bench.command import bench
+from .dashboard import dashboard
 from .nas.group import nas
 from .search import search
 from .shrink import shrink
@@ -94,6 +95,7 @@ def main() -> None:
 
 
 main.add_command(bench)
+main.add_command(dashboard)
 main.add_command(nas)
 main.add_command(report)
 main.add_command(search)

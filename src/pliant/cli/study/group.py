@@ -40,8 +40,9 @@ def list_(where: str, *, form: str) -> None:
 
     A database is an address such as postgresql://user@host/database.
     """
+    from pliant.study.places import find_all
+
     from .output import print_studies
-    from .places import find_all
 
     print_studies(find_all(where), form, where)
 
@@ -53,9 +54,9 @@ def list_(where: str, *, form: str) -> None:
 def show(place: str, *, journal: int, form: str) -> None:
     """Show the settings, the progress and the journal of a study."""
     from pliant.study import Study
+    from pliant.study.places import describe
 
     from .output import print_study
-    from .places import describe
 
     with Study.open(place) as opened:
         lines = opened.journal()

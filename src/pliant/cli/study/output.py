@@ -12,13 +12,13 @@ from rich.table import Table
 
 from pliant.study import Study, Trial
 from pliant.study.export import to_csv, trial_to_json
+from pliant.study.places import Entry
 from pliant.tune.text import say, say_decisions, say_statuses
 from pliant.values.exceptions import one_line
 from pliant.values.text import rows_to_csv, to_printable
 
 from ..console import make_console, print_line, to_text
 from ..report import print_table
-from .places import Entry
 
 _LISTED = ("name", "state", "trials", "failed", "best", "algorithm", "path")
 

@@ -10,8 +10,8 @@ from .figure import Bars, Cells, Dots, Figure, Line, Ranges, Rule, Words, find_s
 from .shapes import Axes, draw_note, draw_text, find_ticks, say_ticks, shorten
 
 WIDTH: Final = 720
-_TOP, _BOTTOM, _RIGHT, _LEFT, _NAMES = 46, 48, 18, 66, 210
-_HEIGHT, _ROW, _NOTE = 250, 19, 16
+_TOP, _BOTTOM, _RIGHT, _LEFT, _NAMES, _NARROW = 46, 48, 18, 66, 210, 380
+_HEIGHT, _ROW, _NOTE, _BARE = 250, 19, 16, 12
 
 # The same colors as with Matplotlib on a light ground, and lighter ones of the same palette on a dark one.
 DARK: Final = {
@@ -40,7 +40,7 @@ STYLE: Final = (
 )
 
 
-def to_svg(figure: Figure, *, has_style: bool = True) -> str:
+def to_svg(figure: Figure, *, has_style: bool = True, width: int = WIDTH, is_bare: bool = False) -> str:
     """Returns a figure as text in SVG.
 
     >>> from .figure import Axis
@@ -50,44 +50,54 @@ def to_svg(figure: Figure, *, has_style: bool = True) -> str:
     Args:
       figure: what is drawn.
       has_style: whether the colors are in it; a page with several figures has them once.
+      width: in pixels.
+      is_bare: whether the title, the legend and the notes are left out, for a page that writes them itself.
     """
-    left = _NAMES if figure.y.names else 24 if _has_words(figure) else _LEFT
-    rows = (
-        max(_HEIGHT, _ROW * len(figure.y.names))
-        if not figure.y.names
-        else max(3 * _ROW, _ROW * len(figure.y.names))
-    )
-    legend = [layer for layer in figure.layers if getattr(layer, "label", "")]
-    below = _BOTTOM + _NOTE * len(figure.notes) + (14 if figure.x.names else 0)
-    height = _TOP + rows + below
+    names = min(_NAMES, round(0.36 * width))
+    left = names if figure.y.names else 24 if _has_words(figure) else _LEFT
+    top = _BARE if is_bare else _TOP
+    count = len(figure.y.names)
+    rows = max(3 * _ROW, _ROW * count) if count else _HEIGHT
+    bottom = _BOTTOM + (14 if figure.x.names else 0)
+    height = top + rows + bottom + (0 if is_bare else _NOTE * len(figure.notes))
     x, y = find_span(figure, "x"), find_span(figure, "y")
     if _has_words(figure):
         y = (-0.08, 1.08)
-    axes = Axes((left, _TOP), (WIDTH - left - _RIGHT, rows), x, (y[1], y[0]) if figure.y.names else y)
-    parts = [draw_text((14, 24), figure.title, "title", limit=80)]
+    axes = Axes((left, top), (width - left - _RIGHT, rows), x, (y[1], y[0]) if count else y)
+    parts = [] if is_bare else [draw_text((14, 24), figure.title, "title", limit=width // 9)]
     parts += _draw_axes(figure, axes)
     if figure.is_empty:
         parts.append(
-            draw_text((left + (WIDTH - left) / 2, _TOP + rows / 2), "nothing to show yet", "small middle")
+            draw_text((left + (width - left) / 2, top + rows / 2), "nothing to show yet", "small middle")
         )
     for layer in figure.layers:
         parts += _draw_layer(layer, axes)
-    parts += _draw_legend(legend)
-    parts += [
-        draw_text(
-            (14, _TOP + rows + _BOTTOM + (14 if figure.x.names else 0) + _NOTE * place),
-            note,
-            "small",
-            limit=130,
-        )
-        for place, note in enumerate(figure.notes)
-    ]
+    if not is_bare:
+        parts += _draw_legend([layer for layer in figure.layers if getattr(layer, "label", "")], width)
+        parts += [
+            draw_text((14, top + rows + bottom + _NOTE * place), note, "small", limit=130)
+            for place, note in enumerate(figure.notes)
+        ]
     head = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="pliant-figure" viewBox="0 0 {WIDTH} {height:g}" width="{WIDTH}" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="pliant-figure" viewBox="0 0 {width} {height:g}" width="{width}" '
         f'height="{height:g}" role="img"><title>{shorten(figure.title, 80)}</title>'
     )
-    ground = f'<rect x="0" y="0" width="{WIDTH}" height="{height:g}" class="ground"/>'
+    ground = f'<rect x="0" y="0" width="{width}" height="{height:g}" class="ground"/>'
     return "\n".join([head, *([STYLE] if has_style else []), ground, *parts, "</svg>", ""])
+
+
+def to_key(role: str, *, is_dots: bool) -> str:
+    """Returns the mark of a layer for a legend, as a small picture in SVG.
+
+    >>> to_key("trial", is_dots=True)[:4]
+    '<svg'
+
+    Args:
+      role: of the layer.
+      is_dots: whether it has marks, and not lines.
+    """
+    shape = _mark((9, 6), role, opacity=0.9) if is_dots else _draw_stroke(0, 6, role)
+    return f'<svg xmlns="http://www.w3.org/2000/svg" class="pliant-figure" viewBox="0 0 18 12" width="18" height="12" aria-hidden="true">{shape}</svg>'
 
 
 def _has_words(figure: Figure) -> bool:
@@ -102,7 +112,7 @@ def _draw_axes(figure: Figure, axes: Axes) -> list[str]:
         for place, name in enumerate(figure.y.names):
             height = axes.place(axes.x[0], place)[1]
             parts.append(_segment((left, height), (right, height), "grid"))
-            parts.append(draw_text((left - 8, height + 4), name, "small end", limit=32))
+            parts.append(draw_text((left - 8, height + 4), name, "small end", limit=round(left / 6.5)))
     elif not _has_words(figure):
         ticks = find_ticks(*axes.y)
         for tick, words in zip(ticks, _say(ticks, is_share=figure.y.is_share), strict=True):
@@ -115,9 +125,14 @@ def _draw_axes(figure: Figure, axes: Axes) -> list[str]:
         for place, name in enumerate(figure.x.names):
             at = axes.place(place, axes.y[0])[0]
             parts.append(_segment((at, top), (at, bottom), "grid"))
-            parts.append(draw_text((at, bottom + 16 + 13 * (place % 2)), name, "small middle", limit=26))
+            limit = min(26, max(6, round(width / 3.2 / len(figure.x.names))))
+            parts.append(draw_text((at, bottom + 16 + 13 * (place % 2)), name, "small middle", limit=limit))
     else:
-        ticks = [one for one in find_ticks(*axes.x, count=8) if one % 1 == 0 or not figure.x.is_whole]
+        ticks = [
+            one
+            for one in find_ticks(*axes.x, count=8 if width > _NARROW else 4)
+            if one % 1 == 0 or not figure.x.is_whole
+        ]
         for tick, words in zip(ticks, _say(ticks, is_share=figure.x.is_share), strict=True):
             at = axes.place(tick, axes.y[0])[0]
             parts.append(_segment((at, bottom), (at, bottom + 4), "axis"))
@@ -232,15 +247,21 @@ def _mark(at: tuple[float, float], role: str, note: str = "", *, opacity: float 
     return f'<circle cx="{x:.5g}" cy="{y:.5g}" r="3.5" class="f-{role}" fill-opacity="{shade:g}">{words}</circle>'
 
 
-def _draw_legend(layers: Sequence[Any]) -> list[str]:
-    parts, right = [], float(WIDTH - _RIGHT)
+def _draw_legend(layers: Sequence[Any], width: int) -> list[str]:
+    parts, right = [], float(width - _RIGHT)
     for layer in reversed(layers):
         right -= 6.2 * len(layer.label)
         parts.append(draw_text((right, 38), layer.label, "small"))
-        if isinstance(layer, Dots | Ranges):
-            parts.append(_mark((right - 10, 34), layer.role, opacity=0.9))
-        else:
-            dashes = ' stroke-dasharray="5 3"' if layer.role in ("reference", "limit", "failed") else ""
-            parts.append(f'<path d="M{right - 24:.5g} 34h18" class="line s-{layer.role}"{dashes}/>')
+        is_dots = isinstance(layer, Dots | Ranges)
+        parts.append(
+            _mark((right - 10, 34), layer.role, opacity=0.9)
+            if is_dots
+            else _draw_stroke(right - 24, 34, layer.role)
+        )
         right -= 36
     return parts
+
+
+def _draw_stroke(x: float, y: float, role: str) -> str:
+    dashes = ' stroke-dasharray="5 3"' if role in ("reference", "limit", "failed") else ""
+    return f'<path d="M{x:.5g} {y:.5g}h18" class="line s-{role}"{dashes}/>'

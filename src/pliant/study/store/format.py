@@ -108,18 +108,21 @@ def check_rows(record: Record) -> None:
         raise damaged(record.path, f"{name} does not agree with its digest")
 
 
-def check_file(record: Record, file: Path) -> int:
+def check_file(record: Record, file: Path, *, is_quick: bool = False) -> int:
     """Checks all pages of a file, as a damaged page may not be read for long otherwise; returns its version.
 
     Args:
       record: its tables.
       file: its real path.
+      is_quick: whether only its version is read, in a time that does not grow with the file.
 
     Raises:
       NoStudyError: this is not a study.
       StudyError: as ``read_version``.
     """
     version = read_version(record)
+    if is_quick:
+        return version
     path, connection = record.path, record.connection
     found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
     if found != "ok":

@@ -22,7 +22,7 @@ def create_store(location: Location, settings: Settings, state: str) -> Store:
 
 
 def open_store(
-    location: Location, *, writes: bool, check: Check = lambda settings: None
+    location: Location, *, writes: bool, check: Check = lambda settings: None, is_quick: bool = False
 ) -> tuple[Store, Settings]:
     """Opens an existing study; returns it with its settings.
 
@@ -32,13 +32,14 @@ def open_store(
       location: the study.
       writes: whether to take the right to write.
       check: called with the settings; raises where they are not the expected ones.
+      is_quick: whether rows are checked only when they are read, and not all of them at once.
 
     Raises:
       NoStudyError: the location has no study.
       StudyInUseError: another process writes it.
       StudyError: it is damaged, of a newer version, or cannot be written.
     """
-    return _kind(location).open(location, check, writes=writes)
+    return _kind(location).open(location, check, writes=writes, is_quick=is_quick)
 
 
 def is_free(location: Location) -> bool:

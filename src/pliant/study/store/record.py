@@ -30,6 +30,7 @@ _finish = sa.update(trials).where(
     trials.c.id == sa.bindparam("key"), trials.c.attempts == sa.bindparam("token"), IS_RUNNING
 )
 _again = sa.update(trials).where(trials.c.id == sa.bindparam("key"), IS_RUNNING)
+_settings_to_change = sa.select(study).with_for_update()  # `limit` writes beside the process that searches
 _queued = sa.select(queue).order_by(queue.c.id).limit(1)
 _notes_of = sa.select(journal).where(journal.c.trial == sa.bindparam("key"))
 _EMPTY_EVENT = dict.fromkeys(DIGESTED["events"])
@@ -44,7 +45,7 @@ class Record(Reading):
         """Writes some columns of the row of the study."""
         if isinstance(values.get("holder"), Holder):
             values["holder"] = values["holder"].to_text()
-        row = check_row(self.path, "study", self.connection.execute(sa.select(study)).one())
+        row = check_row(self.path, "study", self.connection.execute(_settings_to_change).one())
         self.connection.execute(sa.update(study), seal("study", {**row._mapping, **values}))
 
     def add_trial(self, trial: Trial, seq: int, *, kind: str = ASK) -> None:

@@ -94,14 +94,16 @@ class SqliteStore(Store):
         return store
 
     @classmethod
-    def open(cls, location: Path, check: Check, *, writes: bool) -> tuple[SqliteStore, Settings]:
+    def open(
+        cls, location: Path, check: Check, *, writes: bool, is_quick: bool = False
+    ) -> tuple[SqliteStore, Settings]:
         """Opens an existing file.  It is checked by a reader first, so that only a study is ever locked or changed."""
         check_exists(location)
         mark = read_mark(location, find_real(location))
         store = cls(location)
         try:
             with store.transaction() as record:
-                version = check_file(record, store.file)
+                version = check_file(record, store.file, is_quick=is_quick)
                 count = store.read_count(version)
             check_mark(location, mark, count)
             store._drop_guard()

@@ -61,7 +61,9 @@ class Store(ABC):
 
     @classmethod
     @abstractmethod
-    def open(cls, location: Any, check: Check, *, writes: bool) -> tuple[Store, Settings]:
+    def open(
+        cls, location: Any, check: Check, *, writes: bool, is_quick: bool = False
+    ) -> tuple[Store, Settings]:
         """See ``open_store``."""
 
     @property

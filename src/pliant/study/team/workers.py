@@ -11,6 +11,7 @@ from ..store.location import Place
 from ..store.record import Record
 from ..study import Study
 from ..trials.trial import INTERRUPTED
+from ..view import View
 
 _TABLE = sa.text("SELECT to_regclass('workers') IS NOT NULL")
 _ROWS = sa.text(
@@ -38,7 +39,7 @@ class Worker:
     silent: float | None = None
 
 
-def list_workers(place: Place) -> list[Worker]:
+def list_workers(place: Place | View) -> list[Worker]:
     """Returns the processes that work on a study: the leader first, then by name.
 
     In a file, processes that wait for a trial are not known, except the leader.
@@ -53,27 +54,33 @@ def list_workers(place: Place) -> list[Worker]:
     [('gpu 0', (1, 2))]
 
     Args:
-      place: of the study.
+      place: of the study, or the open study itself.
 
     Raises:
       StudyError: there is none, or it cannot be read.
     """
+    if isinstance(place, View):
+        return _list(place)
     with Study.open(place) as study:
-        found = {worker.name: worker for worker in study._store.read(_read_rows)}
-        holder = study._store.read(lambda record: record.settings()["holder"])
-        if holder is not None and not holder.is_dead and not any(one.leads for one in found.values()):
-            name = f"process {holder.process} on {holder.host}"
-            found[name] = replace(found.get(name, Worker(name)), leads=True)
-        for trial in study.trials("running"):
-            if trial.cause == INTERRUPTED or trial.reason is not None:  # waits to be handed out again
-                continue
-            name = trial.worker or "a process without a name"
-            known = found.get(name, Worker(name))
-            found[name] = replace(
-                known,
-                trials=(*known.trials, trial.id),
-                since=min(known.since or trial.started, trial.started),
-            )
+        return _list(study)
+
+
+def _list(study: View) -> list[Worker]:
+    found = {worker.name: worker for worker in study._store.read(_read_rows)}
+    holder = study._store.read(lambda record: record.settings()["holder"])
+    if holder is not None and not holder.is_dead and not any(one.leads for one in found.values()):
+        name = f"process {holder.process} on {holder.host}"
+        found[name] = replace(found.get(name, Worker(name)), leads=True)
+    for trial in study.trials("running"):
+        if trial.cause == INTERRUPTED or trial.reason is not None:  # waits to be handed out again
+            continue
+        name = trial.worker or "a process without a name"
+        known = found.get(name, Worker(name))
+        found[name] = replace(
+            known,
+            trials=(*known.trials, trial.id),
+            since=min(known.since or trial.started, trial.started),
+        )
     return sorted(found.values(), key=lambda one: (not one.leads, one.name))
 
 

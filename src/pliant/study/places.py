@@ -1,4 +1,4 @@
-"""Finds the studies in a folder or a database, and describes them."""
+"""Finds the studies in a folder or a database, and describes them as plain data."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
 
-from pliant.study import Study
-from pliant.study.store.files import ENDINGS
-from pliant.study.store.location import Location, to_location
 from pliant.values.errors import NoStudyError, PliantError, StudyError
+
+from .store.files import ENDINGS
+from .store.location import Location, to_location
+from .study import Study
+from .view import View
 
 _MAGIC = b"SQLite format 3\0"
 
@@ -32,10 +34,10 @@ class Entry:
 
 def find_all(text: str) -> list[Entry]:
     """Returns the studies in a folder or a database; raises StudyError if it is missing."""
-    return [entry for place in _places(text) if (entry := _read(place)) is not None]
+    return [entry for place in find_places(text) if (entry := _read(place)) is not None]
 
 
-def describe(study: Study) -> dict[str, Any]:
+def describe(study: View) -> dict[str, Any]:
     """Returns the state of a study as JSON data."""
     info, counts = study.info(), study.counts()
     front = study.front()
@@ -70,7 +72,12 @@ def _read(place: Location) -> Entry | None:
         return Entry(str(place), {"name": place.stem, "path": str(place)}, str(error))
 
 
-def _places(text: str) -> Iterator[Location]:
+def find_places(text: str) -> Iterator[Location]:
+    """Returns the files of a folder that may be studies, or the studies of a database; opens none of the files.
+
+    Raises:
+      StudyError: the folder is missing, or the database cannot be reached.
+    """
     if "://" in text:
         yield from _in_database(text)
         return
@@ -86,7 +93,7 @@ def _places(text: str) -> Iterator[Location]:
 def _in_database(text: str) -> list[Location]:
     if "study=" in text:
         return [to_location(text)]
-    from pliant.study.store.postgres import find_studies  # brings psycopg
+    from .store.postgres import find_studies  # brings psycopg
 
     return [*find_studies(text)]
 

@@ -1,0 +1,56 @@
+"""What a dashboard may change in a study: its number of trials, and decisions to try next.  Both work while a search runs."""
+
+from __future__ import annotations
+
+from typing import Final
+from urllib.parse import parse_qs
+
+from pliant.study import Study
+from pliant.study.limit import limit_trials
+from pliant.study.store.location import Location
+from pliant.values.errors import FieldValueError, listing, quote
+
+ACTIONS: Final = {
+    "stop": "No more trials are proposed; those that run are finished.",
+    "limit": "The number of trials was changed.",
+    "again": "These decisions are tried next.",
+}
+"""What was done, by action."""
+MAX_BODY: Final = 10_000  # bytes of a form
+
+
+def read_form(body: bytes) -> dict[str, str]:
+    """Returns the fields of a form, the first of each name."""
+    found = parse_qs(body.decode("utf-8", "replace"), max_num_fields=50)
+    return {name: values[0] for name, values in found.items()}
+
+
+def change(place: Location, action: str, fields: dict[str, str]) -> None:
+    """Changes a study by a connection of its own.
+
+    Args:
+      place: the study.
+      action: ``stop`` (propose no more trials), ``limit`` (``trials`` in all) or ``again`` (try the decisions of ``trial`` again).
+      fields: those of the form.
+
+    Raises:
+      FieldValueError: the action or a number is wrong.
+      PliantError: the study cannot be changed in this way.
+    """
+    if action not in ACTIONS:
+        raise FieldValueError(f"a study can be changed by {listing(ACTIONS)}; got {quote(action)}.")
+    with Study.open(place) as study:
+        if action == "stop":
+            limit_trials(study, None)
+        elif action == "limit":
+            limit_trials(study, _to_count(fields, "trials"))
+        else:
+            trial = study.trial(_to_count(fields, "trial"))
+            study.enqueue(trial.decisions, f"again, as trial {trial.id}")
+
+
+def _to_count(fields: dict[str, str], name: str) -> int:
+    text = fields.get(name, "").strip()
+    if not (text.isascii() and text.isdecimal() and len(text) < 11):
+        raise FieldValueError(f"{name} is a number such as 200; got {quote(text)}.")
+    return int(text)

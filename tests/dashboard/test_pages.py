@@ -1,0 +1,233 @@
+"""Screens of the dashboard: what they show, as pages and as JSON."""
+
+from __future__ import annotations
+
+import csv
+import io
+import shutil
+from html.parser import HTMLParser
+from xml.etree import ElementTree as ET
+
+import pytest
+
+import pliant as pg
+from pliant.dashboard.reader import Reader
+from pliant.study import Study
+from pliant.study.artifacts import Artifacts
+
+from .conftest import HTML, SPACE
+
+SCREENS = {
+    "/": "11 of 40 trials",
+    "/s/digits": "Failures by reason",
+    "/s/digits/trials": "12 trials",
+    "/s/digits/trial/10": "place 1 of 10",
+    "/s/digits/trial/11": "out of memory",
+    "/s/digits/compare?trial=1&trial=10": "Trial 10",
+    "/s/digits/compare": "Select trials",
+    "/s/digits/decisions": "The space",
+    "/s/digits/tradeoff?x=latency&y=reward": "latency",
+}
+FIGURES = [
+    "history",
+    "throughput",
+    "tradeoff",
+    "choices",
+    "effects",
+    "importance",
+    "parallel",
+    "lineage",
+    "curves",
+]
+
+
+class Page(HTMLParser):
+    """The elements of a page; fails where they are not closed in order, or a script or style stands in them."""
+
+    VOID = {"meta", "link", "br", "img", "input"}
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.names, self.attributes = [], set(), []
+        self.feed(text)
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.names.add(tag)
+        self.attributes += attrs
+        assert tag != "style"
+        assert not any(name.startswith("on") or name == "style" for name, _ in attrs)
+        if tag == "script":
+            assert dict(attrs) == {"src": "/static/dashboard.js"}
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+@pytest.mark.parametrize("url", SCREENS)
+def test_screen(url, study, browse):
+    """Every screen is sound HTML in which texts of trials are texts, and exists as JSON."""
+    client = browse()
+    answer = client.get(url)
+    assert answer.status_code == 200
+    assert SCREENS[url] in answer.text
+    assert HTML not in answer.text
+    assert len(answer.text) < 60_000  # also with a reason of 100,000 letters
+    page = Page(answer.text)
+    assert {"main", "header", "h1", "title"} <= page.names
+    path, _, query = url.partition("?")
+    data = client.get(f"{path if path != '/' else '/studies'}.json?{query}").json()
+    assert "digits <img" in str(data) if path in ("/", "/s/digits") else data
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_figure(name, study, browse):
+    """A figure is SVG at the width that is asked for, with its legend and notes beside it."""
+    client = browse()
+    part = client.get(f"/s/digits/figure/{name}?width=400")
+    assert part.status_code == 200
+    Page(part.text)
+    assert HTML not in part.text
+    start = part.text.index("<svg", part.text.index('<div class="picture">'))
+    svg = ET.fromstring(part.text[start : part.text.rindex("</svg>") + 6])
+    assert svg.get("width") == "400"
+    assert client.get(f"/s/digits/figure/{name}.json").json()["layers"] is not None
+    whole = client.get(f"/s/digits/figure/{name}.svg")
+    assert whole.headers["content-type"] == "image/svg+xml"
+    assert "sandbox" in whole.headers["content-security-policy"]
+
+
+def test_figures_that_do_not_exist(study, browse):
+    client = browse()
+    for path, message in {
+        "nothing": "no figure is called 'nothing'",
+        "history?reference=1": "has no option 'reference'",
+        "effects?value=height": "no trial has a number 'height'",
+        "hypervolume": "one reward each",
+    }.items():
+        assert message in client.get(f"/s/digits/figure/{path}").text.replace("&#x27;", "'")
+        assert client.get(
+            f"/s/digits/figure/{path.replace('?', '.json?') if '?' in path else path + '.json'}"
+        ).status_code in (400, 500)
+
+
+def test_filter_and_order(study, browse):
+    client = browse()
+    found = client.get(
+        "/s/digits/trials.json", params={"filter": "reward>=0.8 -latency<11", "sort": "-reward"}
+    ).json()
+    assert [one["id"] for one in found["trials"]] == [9, 8]
+    wrong = client.get("/s/digits/trials", params={"filter": "rewrd>1"})
+    assert "trials have no value &#x27;rewrd&#x27;; did you mean &#x27;reward&#x27;?" in wrong.text
+    assert wrong.status_code == 200
+    rows = list(csv.DictReader(io.StringIO(client.get("/s/digits/trials.csv?filter=state:failed").text)))
+    assert [row["id"] for row in rows] == ["11"]
+    assert rows[0]["reason"].startswith("out of memory <img")
+
+
+def test_pages_of_trials(tmp_path, browse):
+    with Study.create(tmp_path / "long.db", SPACE, pg.algorithms.Random(), seed=0) as made, made.together():
+        for _ in range(120):
+            made.tell(made.ask().id, 0.5)
+    client = browse()
+    seen = [
+        one["id"]
+        for page in (1, 2, 3, "x", 99)
+        for one in client.get(f"/s/long/trials.json?page={page}").json()["trials"]
+    ]
+    assert seen == [*range(120, 0, -1), *range(120, 70, -1), *range(20, 0, -1)]
+    assert "Page 2 of 3" in client.get("/s/long/trials?page=2").text
+
+
+def test_several_rewards_reports_and_lineage(tmp_path, browse):
+    """Other kinds of studies: a front, learning curves, trials that continue others."""
+    with Study.create(tmp_path / "front.db", SPACE, pg.algorithms.NSGA2(4), trials=9, seed=0) as made:
+        while trial := made.ask():
+            made.tell(trial.id, (trial.id / 10, -float(trial.id)))
+    halving = pg.algorithms.SuccessiveHalving(pg.algorithms.Random(), budget="rate", count=4)
+    space = pg.abstract_search_space(pg.Dict(x=pg.intv(0, 99), rate=pg.oneof([1, 3], name="rate")))
+    with Study.create(tmp_path / "rungs.db", space, halving, trials=12, seed=0) as made:
+        while trial := made.ask():
+            made.report(trial.id, 0.1, step=1)
+            made.tell(trial.id, trial.decisions.params["x"] / 100)
+        child = next(one for one in made.trials() if one.parent is not None)
+    client = browse()
+    assert "Hypervolume" in client.get("/s/front/figure/hypervolume").text
+    assert "Pareto front of the rewards: 9 trials" in client.get("/s/front/tradeoff").text
+    assert client.get("/s/front/trials.json?sort=-reward2").json()["trials"][0]["id"] == 1
+    page = client.get(f"/s/rungs/trial/{child.id}").text
+    assert "Continues" in page
+    assert "Learning curve" in page
+
+
+def test_files(study, browse, tmp_path):
+    """Files are sent by the name that the trial gave them, to be saved and not shown."""
+    Artifacts(f"{study}-artifacts").save(3, "plots/loss.html", b"<script>alert(1)</script>")
+    client = browse()
+    assert "plots/loss.html" in client.get("/s/digits/trial/3").text
+    answer = client.get("/s/digits/trial/3/files/plots/loss.html")
+    assert answer.content == b"<script>alert(1)</script>"
+    assert answer.headers["content-disposition"].startswith("attachment")
+    assert answer.headers["content-type"] == "application/octet-stream"
+    (tmp_path / "secret.txt").write_text("secret")
+    for name in (
+        "../secret.txt",
+        "..%2f..%2fsecret.txt",
+        "%2e%2e/secret.txt",
+        "/etc/passwd",
+        "nothing",
+        "a" * 5000,
+        "%00",
+    ):
+        refused = client.get(f"/s/digits/trial/3/files/{name}")
+        assert refused.status_code in (400, 404)
+        assert "root:" not in refused.text
+
+
+def test_reader_sees_what_changes(tmp_path, monkeypatch):
+    """It reads a study once, and then the trials that are new or ended; a large one in the background."""
+    monkeypatch.setattr("pliant.dashboard.reader.AT_ONCE", 200)
+    monkeypatch.setattr("pliant.dashboard.reader.SAMPLE", 50)
+    path = tmp_path / "a.db"
+    made = Study.create(path, SPACE, pg.algorithms.Random(), seed=0)
+    reader = Reader("a", path)
+    with made:
+        first = made.ask()
+        assert [one.status for one in reader.look().trials] == ["running"]
+        before = reader.look().version
+        made.tell(first.id, 0.25)
+        with made.together():
+            for _ in range(300):
+                made.tell(made.ask().id, 0.5)
+        reader._last = None
+        part = reader.look()
+        assert part.version > before
+        assert len(part.source.trials) == 51  # evenly spread, at once, with the best one
+        reader._thread.join()
+        whole = reader.look()
+        assert [one.reward for one in whole.trials] == [0.25] + [0.5] * 300
+        assert whole.source.trials == whole.trials
+        assert whole.is_live
+    reader._last = None
+    assert not reader.look().is_live
+    path.unlink()
+    reader._last = None
+    with pytest.raises(pg.PliantError, match=r"a\.db"):
+        reader.look()
+
+
+def test_studies_come_and_go(tmp_path, browse, study, monkeypatch):
+    """A folder is searched again; a file that is damaged has a card that says so, and its name does not become an address."""
+    monkeypatch.setattr("pliant.dashboard.catalog.SEARCH_SECONDS", 0.0)
+    client = browse()
+    shutil.copy(study, tmp_path / "..%2f<b>.db")
+    (tmp_path / "broken.db").write_bytes(b"SQLite format 3\0" + b"x" * 5000)
+    data = client.get("/studies.json").json()
+    assert [one["key"] for one in data] == ["2f-b", "broken", "digits"]
+    assert "fault" in data[1]
+    assert "unreadable" in client.get("/").text
+    assert client.get("/s/broken").status_code == 500
+    study.unlink()
+    assert client.get("/s/digits").status_code == 404
