@@ -60,7 +60,7 @@ FLOORS: dict[str, Row] = {
         4,
         "values schema space launch symbolic algorithms hyper study",
         rich=("progress.py",),
-        torch=("weights.py",),
+        torch=("ranks.py", "weights.py"),
         safetensors=("weights.py",),
     ),
     "parallel": row(5, "tune"),  # deprecated name of tune

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, final
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, final
 
 from pliant.algorithms.rewards import check_number, check_step, check_told
 from pliant.space import Decisions
@@ -16,11 +16,22 @@ if TYPE_CHECKING:
     from pliant.study import Cause
 
     from .files import TrialFiles
-    from .source import Source
-    from .worker import ChannelReceiver
 
 Reward = float | tuple[float, ...]
 Metrics = Mapping[str, float] | None
+
+
+class Receiver(Protocol):
+    """Receives the feedback of a trial: a source of trials, or a part of one in another process."""
+
+    def report(self, trial: Feedback, reward: float, step: float, /) -> bool:
+        """Receives an intermediate reward; returns whether the trial should stop."""
+
+    def tell(self, trial: Feedback, told: Told, /) -> bool:
+        """Receives the reward; returns whether it counts."""
+
+    def end(self, trial: Feedback, told: Told, /, *, counts: bool) -> None:
+        """Notes that the trial has ended."""
 
 
 class Told(NamedTuple):
@@ -56,7 +67,7 @@ class Feedback:
 
     def __init__(
         self,
-        source: Source | ChannelReceiver,
+        source: Receiver,
         id: int,
         decisions: Decisions,
         *,
@@ -64,7 +75,7 @@ class Feedback:
         files: TrialFiles | None = None,
     ) -> None:
         # Not the search, which refers to this: a loop that is left must be freed at once.
-        self._source: Source | ChannelReceiver | None = source
+        self._source: Receiver | None = source
         self.id = id
         self.decisions = decisions
         self.parent = parent

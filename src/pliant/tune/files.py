@@ -44,18 +44,19 @@ class TrialFiles:
     ) -> None:
         self._open = artifacts
         self.parent = parent
-        self._trial, self._attempt, self._keeps_weights = trial, attempt, keeps_weights
+        self.attempt = attempt
+        self._trial, self._keeps_weights = trial, keeps_weights
         self._folder: Folder | None = None
 
     def save(self, name: str, source: object) -> Artifact:
         """Saves a file under a name; see ``Artifacts.save``."""
-        return self._open().save(self._trial, name, source, attempt=self._attempt)
+        return self._open().save(self._trial, name, source, attempt=self.attempt)
 
     @property
     def folder(self) -> Path:
         """The working folder; made when it is first read."""
         if self._folder is None:
-            self._folder = self._open().folder(self._trial, attempt=self._attempt, parent=self.parent)
+            self._folder = self._open().folder(self._trial, attempt=self.attempt, parent=self.parent)
         return self._folder.path
 
     def synchronize(self) -> None:

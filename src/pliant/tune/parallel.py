@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, final
 from pliant.algorithms import Algorithm, to_algorithm
 from pliant.hyper.template import Template
 from pliant.launch import InPlace, Job, Launcher, Limits, Outcome, Processes
+from pliant.launch.functions import resolve
 from pliant.symbolic.tree.realize import hole_paths
 from pliant.values.errors import EvaluationError, FieldTypeError, LaunchError, quote, quote_typed
 from pliant.values.exceptions import Types, check_exceptions
@@ -23,6 +24,7 @@ from pliant.values.slips import check_names
 from .arguments import REMEDIES, check_callbacks, check_ends, check_holes, check_trials
 from .files import Storage
 from .progress import write_line
+from .ranks import Ranks, find_ranks
 from .result import Result
 from .source import Callback, StudySource, remove_files, study_source
 from .worker import (
@@ -101,11 +103,33 @@ def search(
     settings = {"trials": check_trials(trials), "seed": seed, "maximize": maximize}
     given, types = None if algorithm is None else to_algorithm(algorithm), _check_catch(catch)
     ends = check_ends(timeout_seconds, "search", attempts=attempts, max_failures=max_failures)
+    where = {"launcher": launcher, "seats": _Seats(workers, gpus_per_trial), "limits": limits, "catch": types}
+    opened = {"study": study, "algorithm": given, "files": (artifacts, keep), **settings}
+    shown = {"callbacks": called, "progress": progress}
+    return _search(space, evaluate, where=where, opened=opened, shown=shown, ends=ends)
+
+
+def _search(
+    space: Any,
+    evaluate: Any,
+    *,
+    where: dict[str, Any],
+    opened: dict[str, Any],
+    shown: dict[str, Any],
+    ends: dict[str, Any],
+) -> Result[Any]:
+    """Searches with arguments that were checked: alone, or as one of several processes that evaluate each trial together."""
+    names = {"workers": where["seats"].workers, "gpus_per_trial": where["seats"].gpus}
+    ranks = find_ranks(**names, launcher=where["launcher"], limits=where["limits"] != Limits())
+    if ranks is not None and ranks.rank:
+        return ranks.follow(_make(space), _to_function(evaluate, space), opened["files"][1])
     with ExitStack() as stack:
-        seats = _Seats(workers, gpus_per_trial)
-        work = _prepare(stack, space, evaluate, limits, launcher=launcher, seats=seats, catch=types)
-        watch = _open(stack, work, study, given, files=(artifacts, keep), ends=ends, **settings)
-        return watch.run(called, progress=progress, **ends)
+        if ranks is not None:
+            stack.enter_context(ranks.leading())
+            evaluate = ranks.share(_to_function(evaluate, space))
+        work = _prepare(stack, space, evaluate, **where)
+        watch = _open(stack, work, ends=ends, **opened)
+        return watch.run(**shown, **ends) if ranks is None else watch.run_in_ranks(ranks, **shown, **ends)
 
 
 class _Seats(NamedTuple):
@@ -131,8 +155,8 @@ def _prepare(
     stack: ExitStack,
     space: object,
     evaluate: Any,
-    limits: Limits,
     *,
+    limits: Limits,
     launcher: Launcher | None,
     seats: _Seats,
     catch: Types | None,
@@ -158,7 +182,7 @@ def _prepare(
         why = str(error)
     call, name, lent = evaluate_one, sent.get("evaluate", repr(evaluate)), None
     if why is not None:
-        template = Template(space() if inspect.isfunction(space) else space)
+        template = Template(_make(space))
         call, sent = evaluate_lent, {"space": {}}
     else:
         template = Template(program_of(sent["space"]) if "name" in sent["space"] else space)
@@ -198,9 +222,9 @@ def _find_unguarded(sent: dict[str, Any]) -> str | None:
 def _open(
     stack: ExitStack,
     work: _Work,
+    *,
     study: object,
     algorithm: Algorithm | None,
-    *,
     ends: dict[str, Any],
     files: tuple[object, object],
     **settings: Any,
@@ -272,6 +296,14 @@ class _Watch:
             maximize=source.study.maximize,
         )
 
+    def run_in_ranks(self, ranks: Ranks, callbacks: tuple[Callback, ...], **options: Any) -> Result[Any]:
+        """As ``run``, in rank 0 of several processes that evaluate each trial together."""
+        ranks.files = self._work.sent["files"]
+        self._work = self._work._replace(why=f"each of them uses {ranks.size} processes")
+        result = self.run(callbacks, **options)
+        ranks.publish(result, maximize=self.source.study.maximize)
+        return result
+
     def read(self, trial: Trial, outcome: Outcome) -> Any:
         """Returns what an outcome means; raises where the worker could not load what it should call."""
         from pliant.study.run import read_call
@@ -309,6 +341,16 @@ class _Watch:
             f"trial {trial.id} failed, and `catch` does not list {said['type']}: {trial.reason}\n{said['trace']}"
             f"Fix this and run again{self._continues}; or list it in `catch`."
         )
+
+
+def _make(space: Any) -> Any:
+    return space() if inspect.isfunction(space) else space
+
+
+def _to_function(evaluate: Any, space: Any) -> Callable[..., Any]:
+    _check_evaluate(evaluate, space)
+    found: Callable[..., Any] = resolve(evaluate) if isinstance(evaluate, str) else evaluate
+    return found
 
 
 def announce(count: int) -> None:
