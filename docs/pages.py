@@ -35,7 +35,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 FENCE = re.compile(
-    r"^(?P<indent> *)(?P<fence>```+)(?P<info>[^\n]*)\n(?P<body>.*?)^(?P=indent)(?P=fence) *$", re.M | re.S
+    r"^(?P<indent> *)(?P<fence>```+)(?P<info>[^\n]*)\n(?P<body>.*?)^(?P=indent)(?P=fence) *$",
+    re.M | re.S,
 )
 WAIVER = re.compile(r"<!-- not run: (?P<reason>\S.*?) -->\s*\Z")
 ROLE = re.compile(r"<!-- (?P<role>file|run) -->\s*\Z")
@@ -81,7 +82,8 @@ def read_blocks(text: str) -> list[Block]:
             continue
         indent = len(match["indent"])
         code = "".join(
-            line[indent:] if line.strip() else "\n" for line in match["body"].splitlines(keepends=True)
+            line[indent:] if line.strip() else "\n"
+            for line in match["body"].splitlines(keepends=True)
         )
         shown = PRINTED.match(text, match.end())
         title = TITLE.search(match["info"])
@@ -116,8 +118,12 @@ def differ(shown: str, printed: str, how: str) -> bool:
         return True
     if how == "numbers differ":
         return False
-    left, right = ([float(n.replace(",", "")) for n in NUMBER.findall(text)] for text in texts)
-    return any(abs(a - b) > 0.1 * max(abs(a), abs(b)) for a, b in zip(left, right, strict=True))
+    left, right = (
+        [float(n.replace(",", "")) for n in NUMBER.findall(text)] for text in texts
+    )
+    return any(
+        abs(a - b) > 0.1 * max(abs(a), abs(b)) for a, b in zip(left, right, strict=True)
+    )
 
 
 def run_shell(block: Block, code: str) -> str:
@@ -126,11 +132,17 @@ def run_shell(block: Block, code: str) -> str:
     if not tools.exists():
         tools.mkdir()
         for name, module in (("python", ""), ("pliant", " -m pliant")):
-            (tools / name).write_text(f'#!/bin/sh\nexec {sys.executable} -W error{module} "$@"\n')
+            (tools / name).write_text(
+                f'#!/bin/sh\nexec {sys.executable} -W error{module} "$@"\n'
+            )
             (tools / name).chmod(0o755)
     done = subprocess.run(
         ["/bin/sh", "-e", "-c", code],
-        env={**os.environ, "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}", "COLUMNS": "88"},
+        env={
+            **os.environ,
+            "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}",
+            "COLUMNS": "88",
+        },
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT if block.reported else subprocess.PIPE,
         text=True,
@@ -149,8 +161,12 @@ def run_block(block: Block, code: str, page: Path, names: dict[str, object]) -> 
     if block.kind == "sh":
         return run_shell(block, code)
     if code.lstrip().startswith(">>>"):
-        test = doctest.DocTestParser().get_doctest(code, names, page.name, str(page), block.line - 1)
-        runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
+        test = doctest.DocTestParser().get_doctest(
+            code, names, page.name, str(page), block.line - 1
+        )
+        runner = doctest.DocTestRunner(
+            optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+        )
         if runner.run(test, clear_globs=False).failed:
             raise SystemExit(1)
         names.update(test.globs)
@@ -178,7 +194,10 @@ def run_page(page: Path, *, suite: bool) -> str:
     names: dict[str, object] = {"__name__": "__main__"}
     changes = []
     blocks = read_blocks(text)
-    for block in [*(b for b in blocks if b.kind == "file"), *(b for b in blocks if b.kind != "file")]:
+    for block in [
+        *(b for b in blocks if b.kind == "file"),
+        *(b for b in blocks if b.kind != "file"),
+    ]:
         code = block.code
         for budget in SUITE.finditer(text) if suite else ():
             code = code.replace(budget["old"], budget["new"])
@@ -189,7 +208,9 @@ def run_page(page: Path, *, suite: bool) -> str:
         printed = "".join(f"{line.rstrip()}\n" for line in printed.splitlines())
         shown = "".join(f"{line.rstrip()}\n" for line in block.printed.splitlines())
         if suite and differ(shown, printed, block.how):
-            raise SystemExit(f"{page.name}:{block.line} prints:\n{printed}\nand the page shows:\n{shown}")
+            raise SystemExit(
+                f"{page.name}:{block.line} prints:\n{printed}\nand the page shows:\n{shown}"
+            )
         changes.append((block.shown_at, printed))
     for (start, end), printed in reversed(changes):
         text = text[:start] + printed + text[end:]
@@ -202,11 +223,17 @@ def make_notebook(text: str) -> dict[str, object]:
 
     def add(kind: str, source: str) -> None:
         source = (
-            re.sub(r"<!--.*?-->\n*", "", source, flags=re.S).strip("\n") if kind == "markdown" else source
+            re.sub(r"<!--.*?-->\n*", "", source, flags=re.S).strip("\n")
+            if kind == "markdown"
+            else source
         )
         if not source.strip():
             return
-        cell: dict[str, object] = {"cell_type": kind, "id": f"cell-{len(cells)}", "metadata": {}}
+        cell: dict[str, object] = {
+            "cell_type": kind,
+            "id": f"cell-{len(cells)}",
+            "metadata": {},
+        }
         cell["source"] = source.rstrip("\n").splitlines(keepends=True)
         if kind == "code":
             cell |= {"execution_count": None, "outputs": []}
@@ -221,19 +248,30 @@ def make_notebook(text: str) -> dict[str, object]:
         add("markdown", text[end : match.start()])
         role, title = ROLE.search(before), TITLE.search(match["info"])
         is_file = role is not None and role["role"] == "file" and title is not None
-        add("code", (f"%%writefile {title['name']}\n" if is_file and title else "") + match["body"])
+        add(
+            "code",
+            (f"%%writefile {title['name']}\n" if is_file and title else "")
+            + match["body"],
+        )
         shown = PRINTED.match(text, match.end())
         end = match.end() if shown is None else shown.end()
     add("markdown", text[end:])
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
-    return {"cells": cells, "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}
+    return {
+        "cells": cells,
+        "metadata": {"kernelspec": kernel},
+        "nbformat": 4,
+        "nbformat_minor": 5,
+    }
 
 
 def main(arguments: list[str]) -> None:
     command, *pages = arguments
     if command == "notebook":
         notebook = make_notebook(Path(pages[0]).read_text("utf-8"))
-        Path(pages[1]).write_text(json.dumps(notebook, indent=1, ensure_ascii=False) + "\n", "utf-8")
+        Path(pages[1]).write_text(
+            json.dumps(notebook, indent=1, ensure_ascii=False) + "\n", "utf-8"
+        )
         return
     for page in [Path(page).absolute() for page in pages]:
         with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
@@ -243,7 +281,9 @@ def main(arguments: list[str]) -> None:
             if command == "write":
                 page.write_text(text, "utf-8")
                 for picture in PICTURE.finditer(text):
-                    (page.parent / picture["path"]).write_bytes(Path(picture["file"]).read_bytes())
+                    (page.parent / picture["path"]).write_bytes(
+                        Path(picture["file"]).read_bytes()
+                    )
 
 
 if __name__ == "__main__":

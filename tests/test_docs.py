@@ -16,15 +16,15 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 
-def load_pages():
-    """Returns the script that runs pages; documentation is not a package."""
-    spec = importlib.util.spec_from_file_location("docs_pages", ROOT / "docs" / "pages.py")
-    module = sys.modules["docs_pages"] = importlib.util.module_from_spec(spec)
+def load(name: str):
+    """Returns a script of the documentation, which is not a package."""
+    spec = importlib.util.spec_from_file_location(f"docs_{name}", ROOT / "docs" / f"{name}.py")
+    module = sys.modules[f"docs_{name}"] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
 
 
-pages = load_pages()
+pages = load("pages")
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/**/*.md")])
 
 LINK = re.compile(r"!?\[[^\]]*\]\((?P<target>[^()\s]+)[^()]*\)")
@@ -117,6 +117,35 @@ def test_documentation_builds(tmp_path):
     shown = (tmp_path / "site" / "reference" / "cost" / "index.html").read_text("utf-8")
     assert "Costs(parameters=224" in re.sub(r"<[^>]*>", "", shown).replace("&#61;", "=")
     assert "<blockquote>" not in shown  # as which Markdown takes the >>> of a doctest outside code
+    check_search(tmp_path / "site")
+
+
+def check_search(site: Path) -> None:
+    """What readers type leads to the page about it, among the first three and mostly as the first."""
+    script = load("search")
+    sections = script.read_sections(site)
+    lines = (ROOT / "tests" / "search_queries.txt").read_text("utf-8").splitlines()
+    queries = [line.split(" -> ") for line in lines if not line.startswith("#")]
+    assert len(queries) >= 50
+    places = {}
+    for query, page in queries:
+        found = script.rank(sections, query)
+        assert (site / page / "index.html").exists(), page
+        places[query] = found.index(page) + 1 if page in found else 0
+    late = {query: place for query, place in places.items() if not 1 <= place <= 3}
+    assert not late, f"pages that readers do not find (query: place): {late}"
+    assert sum(place == 1 for place in places.values()) >= 0.8 * len(places), places
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_code_is_not_wider_than_the_page(page):
+    wide = [
+        f"{name_of(page)}:{block.line + number}: {line}"
+        for block in pages.read_blocks(page.read_text("utf-8"))
+        for number, line in enumerate(block.code.splitlines())
+        if len(line) > 88
+    ]
+    assert not wide, "\n".join(wide)
 
 
 def test_every_folder_has_a_reference_page():
