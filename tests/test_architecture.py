@@ -55,6 +55,10 @@ FLOORS: dict[str, Row] = {
         pyarrow=("export.py",),
         fsspec=("artifacts/remote.py",),
         matplotlib=("plot/axes.py", "plot/plots.py"),
+        optuna=("optuna.py",),
+        tensorboard=("callbacks/tensorboard.py",),
+        mlflow=("callbacks/mlflow.py",),
+        wandb=("callbacks/wandb.py",),
     ),
     "tune": row(
         4,
@@ -113,7 +117,7 @@ INNER: dict[str, list[str]] = {
         "zero_cost", "pruning",
     ],
     "symbolic": ["tree", "read", "edit", "json", "objects"],
-    "study": ["trials", "store plot", "artifacts", ".", "team"],
+    "study": ["trials", "store plot", "artifacts", ".", "team callbacks"],
     "launch": [".", "containers"],
     "pyglove": [
         "values", "typing", "views detouring", "symbolic", "geno patching", "hyper", "tuning", "scalars early_stopping mutfun", "evolution",

