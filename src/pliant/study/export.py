@@ -179,15 +179,19 @@ def trial_to_json(trial: Trial) -> dict[str, Any]:
 def decided(trial: Trial) -> dict[str, Any]:
     """Returns the decisions of a trial by name or path: numbers, and candidates as the space shows them."""
     found: dict[str, Any] = {}
-    labels = _labels(trial.decisions.space)
+    labels = name_points(trial.decisions.space)
     for index, value in zip(trial.decisions.active, trial.decisions.values, strict=True):
         point = trial.decisions.space.points[index]
         if isinstance(point, Choice):
-            candidates: Sequence[Any] = point.values or _plain(point.literals)
-            found[labels[index]] = candidates[int(value)]
+            found[labels[index]] = list_candidates(point)[int(value)]
         else:
             found[labels[index]] = value
     return found
+
+
+def list_candidates(point: Choice) -> Sequence[Any]:
+    """Returns the candidates of a choice as ``decided`` has them: numbers, or texts that differ."""
+    return point.values or _plain(point.literals)
 
 
 def read_decided(space: Space, given: object) -> Any:
@@ -240,7 +244,7 @@ def _columns(study: Tried, trials: Sequence[Trial]) -> dict[str, type[Any]]:
         **({f"reward {i}": float for i in range(1, count + 1)} or {"reward": float}),
         **{
             f"decisions.{label}": _kind(point)
-            for label, point in zip(_labels(study.space), study.space.points)
+            for label, point in zip(name_points(study.space), study.space.points)
         },
         **{f"metrics.{name}": float for name in names},
         **_FIELDS,
@@ -248,7 +252,7 @@ def _columns(study: Tried, trials: Sequence[Trial]) -> dict[str, type[Any]]:
 
 
 @lru_cache(maxsize=16)
-def _labels(space: Space) -> tuple[str, ...]:
+def name_points(space: Space) -> tuple[str, ...]:
     """Returns the name of each point: that of its hole, or its path where it has none of its own."""
     names = Counter([one for point in space.points for one in {point.name, point.path}])
     return tuple([p.name if p.name and names[p.name] == 1 else p.path for p in space.points])
