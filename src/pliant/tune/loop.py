@@ -186,8 +186,7 @@ def sample(
       maximize: whether higher rewards are better; None for True, or for what an open study has.
       study: the path of a file that stores every trial, so that the same call resumes the search later; or an open study.
       timeout_seconds: wall-clock limit from the first trial: no trial starts after it, the running one is finished.
-      callbacks: functions that are called with each trial that ended, a frozen record; an exception ends the search. Or objects, such as
-        ``pliant.study.callbacks.TensorBoard("runs")``, whose exceptions are reported.
+      callbacks: functions that are called with each trial that ended; an exception ends the search. Or ``pliant.study.callbacks``.
       progress: whether progress and summary are shown.
       attempts: how often a ``study`` tries a trial whose process ends or whose turn raises an error; None for no limit.
       artifacts: a folder or URL for the files that trials save; None for one beside the study.

@@ -85,8 +85,7 @@ def search(
       seed: replaces the algorithm's seed.
       maximize: whether higher rewards are better; None for True, or for what an open study has.
       timeout_seconds: wall-clock limit: no evaluation starts after it, and those that run are finished.
-      callbacks: functions that are called with each trial that ended, a frozen record; an exception ends the search. Or objects, such as
-        ``pliant.study.callbacks.TensorBoard("runs")``, whose exceptions are reported.
+      callbacks: functions that are called with each trial that ended; an exception ends the search. Or ``pliant.study.callbacks``.
       progress: whether progress and a summary are shown on standard error.
       limits: time and memory of one evaluation; beyond them, it has failed.
       attempts: how often a trial is tried whose worker, or this process, is lost; None for no limit.

@@ -83,7 +83,7 @@ class Source(ABC):
         """Removes the files of the trials that the search does not keep."""
 
     @abstractmethod
-    def begin_callbacks(self) -> Beginning:
+    def _begin_callbacks(self) -> Beginning:
         """Returns what callbacks know of the search."""
 
     @property
@@ -127,7 +127,7 @@ class Source(ABC):
                 self.finish()
                 self.close()
                 return None
-        self.watchers.start(self.begin_callbacks, self.trials)
+        self.watchers.start(self._begin_callbacks, self.trials)
         if self.has_progress:
             self._show()
         try:
@@ -147,7 +147,7 @@ class Source(ABC):
     def begin(self, frame: FrameType) -> bool:
         """Opens the display of a search whose trials run elsewhere, while a frame is there; returns whether it is shown."""
         self._frame, self._thread = id(frame), threading.get_ident()
-        self.watchers.start(self.begin_callbacks, self.trials)
+        self.watchers.start(self._begin_callbacks, self.trials)
         return self.has_progress and self._show()
 
     def _show(self) -> bool:
@@ -241,7 +241,7 @@ class MemorySource(Source):
     def total(self) -> int | None:
         return self._trials
 
-    def begin_callbacks(self) -> Beginning:
+    def _begin_callbacks(self) -> Beginning:
         from pliant.study.callbacks import Beginning
 
         up = self.tally.maximize
@@ -345,7 +345,7 @@ class StudySource(Source):
     def total(self) -> int | None:
         return self._budget
 
-    def begin_callbacks(self) -> Beginning:
+    def _begin_callbacks(self) -> Beginning:
         from pliant.study.callbacks import Beginning
 
         study, info = self.study, self.study.info()
