@@ -71,8 +71,9 @@ FLOORS: dict[str, Row] = {
     "nas": row(5, "values space launch symbolic hyper study tune", lazily="algorithms"),
     "oneshot": row(
         4,
-        "values space symbolic hyper algorithms cost",
+        "values space symbolic hyper algorithms cost study",
         torch=EVERYWHERE,
+        matplotlib=("training/plots.py",),
         safetensors=("pruning/files.py",),
     ),
     "zoo": row(4, "values symbolic hyper", torch=EVERYWHERE),

@@ -8,6 +8,7 @@ from .logs import CsvLog as CsvLog
 from .logs import ProgressLine as ProgressLine
 from .logs import Record as Record
 from .logs import TensorBoardLog as TensorBoardLog
+from .plots import TrainerPlots as TrainerPlots
 from .report import Report as Report
 from .report import kendall_tau as kendall_tau
 from .report import make_report as make_report

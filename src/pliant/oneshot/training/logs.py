@@ -37,6 +37,8 @@ class Record:
       seconds: the duration of the epoch.
       metrics: the sampler's.
       leading: the candidates of the best network so far, by key.
+      probabilities: of each candidate, by key, for samplers with architecture parameters; of long trainings, ``Trainer.records`` keeps
+        those of some epochs.
     """
 
     epoch: int
@@ -47,6 +49,7 @@ class Record:
     seconds: float
     metrics: dict[str, float] = field(default_factory=dict)
     leading: dict[str, str] = field(default_factory=dict)
+    probabilities: dict[str, tuple[float, ...]] = field(default_factory=dict)
 
 
 Callback = Callable[[Record], Any]

@@ -34,6 +34,7 @@ from .defaults import default_loss, default_quality
 from .distillation import follow_teacher
 from .layout import is_channels_last_safe
 from .logs import Callback, Record, describe_leading
+from .plots import TrainerPlots, bound_memory, read_probabilities
 from .randomness import PrivateRandom, kept_random, read_random
 from .report import Report, make_report
 from .session import Loss, Quality, Session, explain_single
@@ -187,6 +188,11 @@ class Trainer:
         """The algorithm."""
         return self.session.sampler
 
+    @property
+    def plot(self) -> TrainerPlots:
+        """The figures of the training, such as ``trainer.plot.probabilities()``; see ``TrainerPlots``."""
+        return TrainerPlots(self.records, self.supernet.space)
+
     def fit(self) -> Report:
         """Trains the remaining epochs, lets the sampler finish, and reports; called again, it only reports.
 
@@ -222,6 +228,7 @@ class Trainer:
                 self.session.steps = self.epochs * self.train.read
             record = self._make_record(time.perf_counter() - started)
             self.records.append(record)
+            bound_memory(self.records)
             self._sums = [0.0, 0.0]
             self._write()
         if _is_first_process():
@@ -408,6 +415,7 @@ class Trainer:
             seconds=seconds,
             metrics=self.sampler.metrics(),
             leading=describe_leading(self.supernet, leading),
+            probabilities=read_probabilities(self.sampler),
         )
 
     def _write(self) -> None:
