@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+import sys
+from collections.abc import Callable, Iterable, Iterator
 from types import FunctionType, ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pliant.algorithms.options import check_count
 from pliant.hyper.hole import Hole
@@ -15,7 +16,8 @@ from pliant.values.errors import FieldTypeError, FieldValueError, SpaceError, qu
 from pliant.values.numbers import to_real, to_whole
 from pliant.values.path import step_text
 
-from .watchers import is_watcher
+if TYPE_CHECKING:
+    from .watchers import Watchers
 
 _ALGORITHM = "algorithm='tpe', or an algorithm such as pg.algorithms.TPE()"
 _WORDS = {  # what to write: names in other libraries
@@ -128,3 +130,23 @@ def check_callbacks(callbacks: object) -> tuple[Any, ...]:
                 f"callbacks takes functions and objects, and got the class {one.__name__}. Write {one.__name__}(...)."
             )
     return found
+
+
+def is_watcher(one: object) -> bool | None:
+    """Returns whether something is a ``Callback``, None for a class of them; does not import it, as that brings SQLAlchemy."""
+    module: Any = sys.modules.get("pliant.study.callbacks.base")
+    if module is not None and isinstance(one, type) and issubclass(one, module.Callback):
+        return None
+    return module is not None and isinstance(one, module.Callback)
+
+
+def split_callbacks(
+    callbacks: tuple[Any, ...],
+) -> tuple[tuple[Callable[[Any], object], ...], Watchers | None]:
+    """Returns the callbacks that are functions, and what calls those that are objects; None without."""
+    objects = [one for one in callbacks if is_watcher(one)]
+    if not objects:
+        return callbacks, None
+    from .watchers import Watchers
+
+    return tuple(one for one in callbacks if not is_watcher(one)), Watchers(objects)

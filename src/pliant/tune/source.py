@@ -20,11 +20,11 @@ from pliant.hyper.template import Template
 from pliant.space import Decisions
 from pliant.values.errors import EvaluationError, FieldTypeError, LoadError, quote
 
+from .arguments import split_callbacks
 from .feedback import Feedback, Told
 from .progress import Display, calls_from, claim, open_progress, write_line
 from .result import Tally
 from .text import say_end
-from .watchers import Watchers, is_watcher
 
 if TYPE_CHECKING:
     from pliant.study import Study, Trial, View
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from pliant.study.writable import Writable
 
     from .files import Storage
+    from .watchers import Watchers
 
 Callback = Callable[["Trial"], object]
 PAUSE = 0.05  # seconds between requests while other processes have all remaining trials
@@ -46,7 +47,7 @@ class Source(ABC):
         self.how: str | None = None  # the search ended: "complete" or "timeout"
         self.ended: str | None = None  # why the search has no next trial, unless all trials have ended
         self.callbacks: tuple[Callback, ...] = ()
-        self.watchers = Watchers()
+        self.watchers: Watchers | None = None
         self.timeout: float | None = None  # seconds
         self.attempts: int | None = None  # of a trial whose process ends, at most
         self.deadline: float | None = None
@@ -113,8 +114,7 @@ class Source(ABC):
         if files != (None, None):
             self.storage = _make_storage(*files, self.storage.study)
         self.has_progress, self.timeout = progress, timeout_seconds
-        self.watchers = Watchers(one for one in callbacks if is_watcher(one))  # type: ignore[misc]  # was checked
-        self.callbacks = tuple(one for one in callbacks if not is_watcher(one))
+        self.callbacks, self.watchers = split_callbacks(callbacks)
         self.attempts = attempts
 
     def take(self) -> Feedback | None:
@@ -127,7 +127,8 @@ class Source(ABC):
                 self.finish()
                 self.close()
                 return None
-        self.watchers.start(self._begin_callbacks, self.trials)
+        if self.watchers is not None:
+            self.watchers.start(self._begin_callbacks, self.trials)
         if self.has_progress:
             self._show()
         try:
@@ -147,7 +148,8 @@ class Source(ABC):
     def begin(self, frame: FrameType) -> bool:
         """Opens the display of a search whose trials run elsewhere, while a frame is there; returns whether it is shown."""
         self._frame, self._thread = id(frame), threading.get_ident()
-        self.watchers.start(self._begin_callbacks, self.trials)
+        if self.watchers is not None:
+            self.watchers.start(self._begin_callbacks, self.trials)
         return self.has_progress and self._show()
 
     def _show(self) -> bool:
@@ -194,13 +196,15 @@ class Source(ABC):
             trial.keep_weights(self.running)
 
     def _call(self, trial: Trial) -> None:
-        self.watchers.add(trial)
+        if self.watchers is not None:
+            self.watchers.add(trial)
         for callback in self.callbacks:
             callback(trial)
 
     def finish(self) -> None:
         """Ends the callbacks, and the display with a summary of what was found."""
-        self.watchers.finish()
+        if self.watchers is not None:
+            self.watchers.finish()
         display, self.display = self.display, None
         if display is None:
             return

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, final
 
@@ -14,14 +13,6 @@ from .progress import write_line
 if TYPE_CHECKING:
     from pliant.study import Trial
     from pliant.study.callbacks import Beginning, Callback
-
-
-def is_watcher(one: object) -> bool | None:
-    """Returns whether something is a ``Callback``, None for a class of them; does not import it, as that brings SQLAlchemy."""
-    module: Any = sys.modules.get("pliant.study.callbacks.base")
-    if module is not None and isinstance(one, type) and issubclass(one, module.Callback):
-        return None
-    return module is not None and isinstance(one, module.Callback)
 
 
 @final
