@@ -50,6 +50,7 @@ from pliant.values.errors import PliantError
 from pliant.values.missing import KEEP, MISSING_VALUE
 from pliant.values.path import Path
 from pliant.values.registry import register
+from pliant.values.text import set_html_writer
 
 if TYPE_CHECKING:
     from pliant import bench, cost, oneshot
@@ -71,6 +72,9 @@ __version__ = "0.1.0"
 
 # Modules of PyTorch with holes in them are programs everywhere; what opens them needs PyTorch, so it is loaded when needed.
 add_opener("torch.nn.modules.module.Module", "pliant.oneshot.rewrite.foreign", "open_holes")
+
+# What notebooks show is made by a folder above all classes; it is loaded when a notebook asks for it.
+set_html_writer("pliant.drawing.html", "to_html")
 
 # Names of PyGlove, for programs that were written for it; neither in `__all__` nor in `dir(pliant)`.
 insert = Insertion

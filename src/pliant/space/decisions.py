@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, final
 
 from pliant.values.errors import DecisionError, check_items, quote_typed
+from pliant.values.text import to_html
 
 from . import formats, serialize
 from .active import active_points
@@ -161,6 +162,9 @@ class Decisions:
 
     def __repr__(self) -> str:
         return f"Decisions({self.params!r})"
+
+    def _repr_html_(self) -> str | None:
+        return to_html(self)
 
     def __copy__(self) -> Decisions:
         return self

@@ -10,6 +10,7 @@ from typing import Any, final
 
 from pliant.values.errors import LoadError, SpaceError, quote
 from pliant.values.numbers import to_whole
+from pliant.values.text import to_html
 
 from . import enumeration, formats, sample, serialize, text
 from .decisions import Decisions
@@ -218,6 +219,9 @@ class Space:
 
     def __str__(self) -> str:
         return text.describe(self)
+
+    def _repr_html_(self) -> str | None:
+        return to_html(self)
 
     def __copy__(self) -> Space:
         return self

@@ -18,6 +18,7 @@ from pliant.space.mapping import Change
 from pliant.values.errors import FieldValueError, StudyError, listing, quote, suggest
 from pliant.values.numbers import to_whole
 from pliant.values.slips import STUDY, explain_attributes
+from pliant.values.text import to_html
 
 from .artifacts.place import StudyFiles
 from .artifacts.shelf import Artifacts
@@ -63,6 +64,9 @@ class View:
         self._store = store
         self._location = store.location  # as `path`, with the password
         self._files = StudyFiles(store.location)
+
+    def _repr_html_(self) -> str | None:
+        return to_html(self)
 
     def change_space(
         self, space: Space, map: Change = None, *, algorithm: Algorithm | None = None

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, final
 
 from pliant.algorithms.objectives import ParetoFront
 from pliant.values.slips import SEARCH, explain_attributes
+from pliant.values.text import to_html
 
 from .feedback import Reward
 from .text import say, say_decisions
@@ -234,6 +235,9 @@ class Found(ABC, Generic[T]):
             f"<search of {count} trials, {failed}{self._state()}, best reward "
             f"{best[0][1] if best else None}{at}; see .best_program, .front, .trials>"
         )
+
+    def _repr_html_(self) -> str | None:
+        return to_html(self)
 
     @abstractmethod
     def _kept(self) -> tuple[tuple[int, Any] | None, int | None]:

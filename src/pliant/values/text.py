@@ -10,6 +10,7 @@ import csv
 import io
 import re
 from collections.abc import Iterable, Sequence
+from importlib import import_module
 from typing import Any, TextIO
 from unicodedata import normalize
 
@@ -96,3 +97,18 @@ def rows_to_csv(names: Iterable[str], rows: Iterable[Sequence[Any]]) -> str:
     for row in (names, *rows):
         writer.writerow(map(to_cell, row))
     return file.getvalue()
+
+
+_html: list[
+    str
+] = []  # the module and the function that write values for notebooks, which stand above all classes
+
+
+def set_html_writer(module: str, function: str) -> None:
+    """Sets the function that ``to_html`` calls; it is imported when a notebook shows the first value."""
+    _html[:] = [module, function]
+
+
+def to_html(value: object) -> str | None:
+    """Returns a value of ours as a notebook shows it; None, for its text form, where that is not possible."""
+    return getattr(import_module(_html[0]), _html[1])(value) if _html else None

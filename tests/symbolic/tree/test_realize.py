@@ -100,7 +100,7 @@ class TestWhen:
 
     def test_probes_of_notebooks_do_not(self):
         x = Layer(1)
-        assert not hasattr(x, "_repr_html_")
+        assert not hasattr(x, "_repr_latex_")
         assert not hasattr(x, "__array__")
         assert RUNS == []
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from pliant.space import Decisions
 from pliant.values.slips import TRIAL, explain_attributes
+from pliant.values.text import to_html
 
 from .artifact import Artifact, Files, find_artifact
 
@@ -114,6 +115,9 @@ class Trial:
     cause: Cause | None = None
     copied_from: int | None = None
     files: Files | None = field(default=None, repr=False, compare=False)  # reads the artifacts
+
+    def _repr_html_(self) -> str | None:
+        return to_html(self)
 
     if not TYPE_CHECKING:
         __getattr__ = explain_attributes(TRIAL)

@@ -12,6 +12,7 @@ from typing import Any, final
 from pliant.values.errors import PathError, listing, quote, suggest
 from pliant.values.missing import MISSING_VALUE
 from pliant.values.path import Path
+from pliant.values.text import to_html
 
 from ..edit import clone, rebind
 from ..edit.commit import commit_one
@@ -141,6 +142,9 @@ class Symbolic(Node):
 
     def __repr__(self) -> str:
         return one_line(self)
+
+    def _repr_html_(self) -> str | None:
+        return to_html(self)
 
     def _sym_quote(self, limit: int) -> str:
         return one_line(self, max_length=limit) if type(self).__repr__ is Symbolic.__repr__ else repr(self)

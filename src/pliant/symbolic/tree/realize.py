@@ -12,6 +12,7 @@ import contextlib
 import functools
 import threading
 from contextvars import ContextVar
+from functools import partial
 from types import FunctionType
 from typing import Any, TypeVar, final
 
@@ -19,6 +20,7 @@ from pliant.values.errors import IncompleteError, PliantError
 from pliant.values.missing import MISSING_VALUE
 from pliant.values.path import Path
 from pliant.values.placeholder import Placeholder
+from pliant.values.text import to_html
 
 from .leaf import Ref, bare
 from .live import note_parts
@@ -32,7 +34,7 @@ put = object.__setattr__
 _SYMBOLIC = frozenset(
     """__class__ __copy__ __deepcopy__ __reduce_ex__ __reduce__ __eq__ __ne__ __hash__ __repr__ __str__ __format__
     __init__ __new__ __schema__ __sizeof__ __doc__ __module__ __weakref__ __init_subclass__ __subclasshook__
-    __getattribute__ __setattr__ __delattr__ __signature__ __sklearn_clone__ __lt__ __gt__""".split()
+    __getattribute__ __setattr__ __delattr__ __signature__ __sklearn_clone__ __lt__ __gt__ _repr_html_""".split()
 )
 # Special methods that do not use an object: creation, attributes, deletion.
 _NOT_USED = frozenset(
@@ -68,13 +70,15 @@ def make_twin(cls: Any, public: frozenset[str], arguments: frozenset[str]) -> ty
     def __getattribute__(self: Any, name: str) -> Any:  # noqa: N807  # installed on the class below
         if name[:5] == "_sym_" or name[:3] == "_v_":
             return get(self, name)
+        if name == "_repr_html_" and cls._sym_foreign:  # its own form would need the object
+            return partial(to_html, self)
         if name in own:
             return cls if name == "__class__" else get(self, name)
         if name in arguments:
             return bare(get(self, "__dict__")["_v_" + name])
         if name in get(self, "__dict__").get("_sym_more", ()):
             return bare(get(self, "__dict__")["_sym_more"][name])
-        if name.startswith(_PROBES) and not hasattr(cls, name):
+        if name.startswith(_PROBES) and (name == "_repr_mimebundle_" or not hasattr(cls, name)):
             raise AttributeError(name)
         realize(self)
         return getattr(self, name)
