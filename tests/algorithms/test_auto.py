@@ -108,10 +108,10 @@ def test_a_long_history_is_searched_by_evolution_from_its_best():
 
 
 def test_a_change_is_restored_exactly():
-    first, second = ready(Auto(trial_seconds=1.0)), ready(Auto(trial_seconds=1.0))
+    first, second = ready(Auto(trial_seconds=0.7)), ready(Auto(trial_seconds=1.0))
     changed = set()
     for _ in range(80):
-        twin = ready(Auto(trial_seconds=1.0))
+        twin = ready(Auto(trial_seconds=0.7))
         twin.restore(json.loads(json.dumps(second.state())))
         second = twin
         decisions = first.propose()

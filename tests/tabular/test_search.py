@@ -35,7 +35,7 @@ def test_real_tables(load, least, small):
     frame = getattr(datasets, f"load_{load}")(as_frame=True).frame
     order = np.random.default_rng(0).permutation(len(frame))
     test, train = frame.iloc[order[: len(frame) // 4]], frame.iloc[order[len(frame) // 4 :]]
-    found = search_table(train, "target", **{**small, "epochs": 40})
+    found = search_table(train, "target", **{**small, "epochs": 40, "trials": 6})
     assert found.target.kind == {"breast_cancer": "binary", "diabetes": "regression"}.get(load, "multiclass")
     assert found.measure(test) > least
 
@@ -140,7 +140,9 @@ def test_weights_of_rows_count_in_the_score(small):
     x, is_noise = draw.normal(size=400), np.arange(400) % 2 == 0
     y = np.where(np.where(is_noise, draw.random(400) > 0.5, x > 0), "b", "a")
     weights = np.where(is_noise, 1e-3, 1.0)
-    plain, weighted = (search_table({"x": x, "y": y}, "y", **small, weights=one) for one in (None, weights))
+    plain, weighted = (
+        search_table({"x": x, "y": y}, "y", **{**small, "epochs": 40}, weights=one) for one in (None, weights)
+    )
     assert plain.score < 0.85 < 0.95 < weighted.score
     assert max(entry.score for entry in weighted.leaderboard) > 0.95
 

@@ -18,7 +18,7 @@ VERY_LONG = 5_000
 """From this number of trials on, evolution proposes."""
 POPULATION = 50
 """The population of evolution after a long history: the best trials so far."""
-_BASE, _PER_ROW, _ROWS = 0.010, 0.0002, 400  # seconds of a proposal of Bayesian
+_BASE, _PER_ROW, _ROWS = 0.010, 0.0001, 400  # seconds of a proposal of Bayesian
 
 
 @final
@@ -45,9 +45,9 @@ def choose(facts: Facts) -> tuple[Method, str]:
     """Returns the algorithm for a search, and why, as the end of a line.
 
     >>> choose(Facts(told=40, objectives=1, seconds=30.0))
-    ('Bayesian', 'one objective, and a trial takes 30 s, more than 50 times the 0.018 s of a proposal')
+    ('Bayesian', 'one objective, and a trial takes 30 s, more than 50 times the 0.014 s of a proposal')
     >>> choose(Facts(told=40, objectives=1, seconds=0.2))
-    ('TPE', 'one objective, and 2 % of a trial of 0.2 s is less than a proposal of Bayesian takes (0.018 s)')
+    ('TPE', 'one objective, and 2 % of a trial of 0.2 s is less than a proposal of Bayesian takes (0.014 s)')
     >>> choose(Facts(told=5_000, objectives=1))
     ('RegularizedEvolution', 'one objective, and at least 5000 trials')
     """

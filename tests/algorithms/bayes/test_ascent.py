@@ -100,13 +100,26 @@ def test_a_start_takes_each_part_of_each_range_once(count, seed):
     assert max(map(picks.count, range(3))) - min(map(picks.count, range(3))) <= 2
 
 
-@pytest.mark.parametrize("name", ["conditional", "permutation", "repeated", "mixed", "empty"])
+@pytest.mark.parametrize("name", ["conditional", "permutation", "repeated", "empty"])
 def test_other_spaces_start_at_random(name):
     assert fill(SPACES[name](), 5, 0) == []
 
 
-def test_bayesian_starts_with_it():
-    space = flatten([floating("a", 0, 1), floating("b", 0, 1)])
+@given(st.integers(1, 30), st.integers(0, 99))
+def test_a_start_fills_each_branch(count, seed):
+    space = flatten([choice("op", [None, floating("x", 0, 1), [floating("y", 0, 1), choice("act", 2)]])])
+    many = fill(space, count, seed)
+    assert [space.parse(one.values) for one in many] == many
+    picks = [one["op"] for one in many]
+    assert max(map(picks.count, range(3))) - min(map(picks.count, range(3))) <= 2
+    for candidate, name in ((1, "x"), (2, "y")):
+        found = [one[f"op[={candidate}/3].{name}"] for one in many if one["op"] == candidate]
+        assert sorted(int(len(found) * value) for value in found) == list(range(len(found)))
+
+
+@pytest.mark.parametrize("below", [None, floating("c", 0, 1)])
+def test_bayesian_starts_with_it(below):
+    space = flatten([floating("a", 0, 1), choice("b", [None, below])])
     algorithm = Bayesian(initial=8, seed=4)
     algorithm.setup(space)
     found = [algorithm.propose() for _ in range(8)]

@@ -62,7 +62,7 @@ def test_the_posterior_is_that_of_the_textbook():
     found = posterior.predict(rows[asked])
     assert found[0] == pytest.approx(mean)
     assert found[1] == pytest.approx(np.sqrt(variance))
-    assert posterior.expect(rows[asked]) == pytest.approx(mean)
+    assert posterior.expected == pytest.approx(posterior.predict(rows[:18])[0])
 
 
 def test_the_slope_of_the_kernel():
@@ -90,7 +90,7 @@ def test_a_fit_tells_what_matters_from_what_does_not():
     assert fitted[7] > max(fitted[8:10]) + 0.5
     held = [space.sample(seed) for seed in range(1000, 1100)]
     truth = np.array([worth[d.values[0]] * (1 + worth[d.values[1]]) for d in held])
-    mean = Posterior(process, fitted, encoding.encode(many), targets).expect(encoding.encode(held))
+    mean = Posterior(process, fitted, encoding.encode(many), targets).predict(encoding.encode(held))[0]
     assert np.corrcoef(mean, truth)[0, 1] > 0.98
 
 
@@ -108,4 +108,4 @@ def test_equal_rows_and_no_features_are_no_fault():
     low = process.start.copy()
     low[-1] = -30.0  # hardly any noise
     posterior = Posterior(process, low, repeated, np.repeat(targets, 20))
-    assert posterior.expect(rows) == pytest.approx(targets, abs=0.05)
+    assert posterior.predict(rows)[0] == pytest.approx(targets, abs=0.05)

@@ -57,7 +57,7 @@ def ascend(
     values = [list(one.values) for one in many]
     for (row, at, index), unit in zip(free, found.x, strict=True):
         values[row][at] = from_unit(points[index], min(max(float(unit), 0.0), 1.0))
-    return [Decisions(encoding.space, one) for one in values]
+    return [Decisions._of(encoding.space, tuple(one)) for one in values]
 
 
 def improvement_slope(
@@ -70,8 +70,8 @@ def improvement_slope(
     mean, deviation, by_mean, by_deviation = posterior.slopes(rows)
     spread = doubt * deviation
     unit = (mean - best) / spread
-    ones = np.ones_like(unit)
-    ratio = np.exp(log_ndtr(unit) - log_improvement(unit, ones, 0.0))
-    value = log_improvement(mean, spread, best)
+    height = log_improvement(unit, np.ones_like(unit), 0.0)
+    ratio = np.exp(log_ndtr(unit) - height)
+    value = height + np.log(spread)
     slope = (ratio / spread)[:, None] * by_mean + ((1.0 - unit * ratio) / deviation)[:, None] * by_deviation
     return value, slope

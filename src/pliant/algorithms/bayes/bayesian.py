@@ -87,8 +87,8 @@ class Bayesian(Algorithm):
     chosen on a reported table, with other seeds than those of the reported runs.
 
     Args:
-      initial: how many trials come first, infeasible ones included: a Latin hypercube, or random decisions in a space
-        with conditional or dependent decisions.
+      initial: how many trials come first, infeasible ones included: a Latin hypercube in each branch of the space, or random
+        decisions in a space with picks that depend on one another.
       samples: how many random decisions the maximization of expected improvement starts with.
       climbs: how many of the best each step of that maximization continues from.
       limit: how many observations the process uses at most.
@@ -174,7 +174,7 @@ class Bayesian(Algorithm):
         models, expected, limits = self._learn()
         posteriors, checks = models[: len(models) - len(limits)], models[len(models) - len(limits) :]
         best, doubt = float(expected.max()), self._doubt() if self._objectives == 1 else 1.0
-        front, reference = find_front(expected)
+        front, reference = find_front(expected) if len(posteriors) > 1 else (expected, expected[0])
         weights = draw_weights(len(posteriors), self.random) if len(posteriors) > 2 else None
 
         def score(many: Any) -> Any:
@@ -234,8 +234,7 @@ class Bayesian(Algorithm):
             Posterior(self._process, parameters, np.concatenate([self._rows[at], waiting]), goals)
             for parameters, (at, goals) in zip(self._parameters, data, strict=True)
         ]
-        whole = np.concatenate([self._rows[rated], waiting])
-        expected = np.stack([model.expect(whole) for model in models[: len(models) - len(limits)]], axis=1)
+        expected = np.stack([model.expected for model in models[: len(models) - len(limits)]], axis=1)
         return models, expected, limits
 
     def _peek(self) -> Posterior:

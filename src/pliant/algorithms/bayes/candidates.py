@@ -102,7 +102,7 @@ def _move(decisions: Decisions, random: Random, reach: float) -> Iterator[Decisi
     space = decisions.space
     for _ in range(_MOVES):
         yield mutate(decisions, random)
-    floats = [at for at, index in enumerate(decisions.active) if isinstance(space.points[index], Float)]
+    floats = [at for at, index in enumerate(decisions.active) if space.points[index].__class__ is Float]
     for _ in range(_MOVES if floats else 0):
         yield _shift(decisions, floats, random, reach)
 
@@ -116,4 +116,4 @@ def _shift(decisions: Decisions, floats: list[int], random: Random, reach: float
             point: Any = space.points[decisions.active[at]]
             unit = to_unit(point, values[at]) + random.gauss(0.0, reach)
             values[at] = from_unit(point, min(max(unit, 0.0), 1.0))
-    return Decisions(space, values)
+    return Decisions._of(space, tuple(values))

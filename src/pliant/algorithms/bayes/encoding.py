@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache, partial
 from itertools import combinations
-from typing import Any, final
+from typing import Any, NamedTuple, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,17 @@ Matrix = NDArray[np.float64]
 
 _HALF = 0.5**0.5  # two one-hot vectors of this height are at squared distance 1
 _REACH = 6**0.5  # two random numbers on [0, this] are at squared distance 1 on average
+
+
+class _Plan(NamedTuple):
+    """How one decision is encoded; -1 stands for no feature."""
+
+    written: list[tuple[int, ...]]  # the constants that each candidate writes, or those of any number
+    place: Callable[[Any], float] | None = None  # the position of a number; None for a choice
+    column: int = -1  # its feature
+    below: list[tuple[int, ...]] | None = None  # the points below each candidate, the last first
+    members: int = -1  # the start of the counts of its group
+    first: int = -1  # the first pick of its permutation
 
 
 @final
@@ -65,7 +77,11 @@ class Encoding:
         points = space.points
         self._plain = len(points) == len(space.top) and not self._members and not self._pairs
         self._one_hot = [i for i, p in enumerate(points) if not _is_line(p)]
-        self._plans = [self._plan(self._same[index]) for index in range(len(points))]
+        constants: list[tuple[int, float]] = []
+        self._plans = [self._plan(index, constants) for index in range(len(points))]
+        self._features = np.array([feature for feature, _ in constants], dtype=np.intp)
+        self._constants = np.array([value for _, value in constants])
+        self._roots = space.top[::-1]
         self._starts = np.array([self._column[i] for i in self._one_hot if i in self._column], dtype=np.intp)
 
     @property
@@ -88,8 +104,7 @@ class Encoding:
         if self._plain:
             self._encode_plain(rows, many)
             return rows
-        for row, decisions in zip(rows, many, strict=True):
-            self._encode_one(row, decisions)
+        self._encode_tree(rows, many)
         return rows
 
     # ------------------------------------------------------------------ laying out
@@ -164,40 +179,64 @@ class Encoding:
             if index not in one_hot:
                 rows[:, self._column[index]] = _REACH * _places(point, values[:, index])
 
-    def _encode_one(self, row: Matrix, decisions: Decisions) -> None:
-        order: dict[int, list[int]] = {}  # of permutations: the picks so far
-        plans = self._plans
-        for given, value in zip(decisions.active, decisions.values, strict=True):
-            line, column, members, first, absent = plans[given]
-            for feature in absent:
-                row[feature] = 0.0
-            if line is not None:
-                row[column] = _REACH * _place(line, value)
-                continue
-            if column >= 0:
-                row[column + int(value)] = _HALF
-            if members >= 0:
-                row[members + int(value)] += _HALF
-            if first >= 0:
-                order.setdefault(first, []).append(int(value))
-        for first, picks in order.items():
-            self._encode_pairs(row, first, picks)
+    def _encode_tree(self, rows: Matrix, many: Sequence[Decisions]) -> None:
+        """Encodes decisions of any space: walks the active points of each, then writes all features at once."""
+        plans, width = self._plans, self.width
+        codes: list[int] = []  # of the constants that are written, and how many of each row
+        counts: list[int] = []
+        lines: list[int] = []  # features of numbers
+        places: list[float] = []
+        for number, decisions in enumerate(many):
+            pending, before = list(self._roots), len(codes)
+            order: dict[int, list[int]] = {}  # of permutations: the picks so far
+            value: Any
+            for value in decisions.values:
+                written, place, column, below, members, first = plans[pending.pop()]
+                if place is not None:
+                    codes += written[0]
+                    lines.append(number * width + column)
+                    places.append(place(value))
+                    continue
+                codes += written[value]
+                if below is not None:
+                    pending += below[value]
+                if members >= 0:
+                    rows[number, members + value] += _HALF
+                if first >= 0:
+                    order.setdefault(first, []).append(value)
+            counts.append(len(codes) - before)
+            for first, picks in order.items():
+                self._encode_pairs(rows[number], first, picks)
+        flat, chosen = rows.reshape(-1), np.array(codes, dtype=np.intp)
+        starts = np.repeat(np.arange(len(many)) * width, counts)
+        flat[starts + self._features[chosen]] = self._constants[chosen]
+        flat[lines] = _REACH * np.array(places)
 
-    def _plan(self, index: int) -> tuple[Any, int, int, int, list[int]]:
-        """Returns how one decision is encoded: the point, if it has a place on a scale; -1 stands for no feature.
+    def _plan(self, index: int, constants: list[tuple[int, float]]) -> _Plan:
+        """Returns how one decision is encoded, and adds what it writes to the constants: features and their values.
 
-        Its feature, the start of the counts of its group, the first pick of its permutation, its marks of absence.
+        Points that share features share all but the points below.
         """
-        point = self.space.points[index]
-        line = point if _is_line(point) else None
-        group = point.group if isinstance(point, Choice) else None
-        first = group.first if group is not None and group.first in self._pairs else -1
-        return (
-            line,
-            self._column.get(index, -1),
-            self._members.get(index, -1),
-            first,
-            self._absent.get(index, []),
+        point, given = self.space.points[self._same[index]], self.space.points[index]
+        column = self._column.get(self._same[index], -1)
+        marks = [(feature, 0.0) for feature in self._absent.get(self._same[index], ())]
+        absent = tuple(range(len(constants), len(constants) + len(marks)))
+        constants += marks
+        if not isinstance(point, Choice) or not isinstance(given, Choice):
+            number: Any = point
+            place = partial(to_unit, number)
+            return _Plan([absent], place if isinstance(point, Float) else cache(place), column)
+        written = [absent] * point.count
+        for candidate in range(point.count if column >= 0 else 0):
+            written[candidate] = (*absent, len(constants))
+            line = column, _REACH * _place(point, candidate)
+            constants.append(line if _is_line(point) else (column + candidate, _HALF))
+        group = point.group
+        return _Plan(
+            written,
+            below=[branch[::-1] for branch in given.branches] if any(given.branches) else None,
+            members=self._members.get(self._same[index], -1),
+            first=group.first if group is not None and group.first in self._pairs else -1,
         )
 
     def _encode_pairs(self, row: Matrix, first: int, picks: list[int]) -> None:

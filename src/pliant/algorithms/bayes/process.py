@@ -18,7 +18,7 @@ from typing import final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import lapack, solve_triangular
+from scipy.linalg import lapack
 from scipy.optimize import minimize
 
 from .encoding import Encoding, Matrix
@@ -108,15 +108,18 @@ class Process:
         off = (parameters - self.start) / self._spread
         loss = targets @ alpha / 2 + np.log(np.diag(factor)).sum() + off @ off / 2
         lower, _ = lapack.dpotri(factor, lower=1)
-        lower = np.tril(lower)
-        by_covariance = (lower + lower.T - np.outer(alpha, alpha)) / 2
-        by_covariance.flat[:: len(rows) + 1] -= np.diag(lower) / 2
+        by_covariance = np.tril(lower, -1)
+        by_covariance += by_covariance.T
+        by_covariance.flat[:: len(rows) + 1] = np.diag(lower)
+        by_covariance -= np.outer(alpha, alpha)
+        by_covariance *= 0.5
         gradient = np.empty_like(parameters)
         linear = b * np.einsum("if,if->f", scaled, by_covariance @ scaled)
         gradient[-3] = a * np.vdot(by_covariance, matern)
         gradient[-2] = linear.sum()
         gradient[-1] = c * np.trace(by_covariance)
-        pull = a * by_covariance * slope
+        pull = np.multiply(by_covariance, slope, out=slope)
+        pull *= a
         apart = np.square(scaled).T @ pull.sum(1) - np.einsum("if,if->f", scaled, pull @ scaled)
         by_weight, split = 2 * apart + linear, self._holes + self._candidates
         gradient[: self._holes] = np.bincount(self.encoding.hole, by_weight, minlength=self._holes)
@@ -149,21 +152,24 @@ class Posterior:
         if failed:  # duplicates at the lowest noise, rounded badly
             covariance.flat[:: len(rows) + 1] += 1e-3 * self._a
             factor, _ = lapack.dpotrf(covariance, lower=1, clean=1)
-        self._factor, self._known = factor, len(targets)
+        self._factor, known = factor, len(targets)
+        self._known = known
         # The leading block of the factor is the factor of the leading block.
-        self._alpha, _ = lapack.dpotrs(factor[: self._known, : self._known], targets, lower=1)
-
-    def expect(self, rows: Matrix) -> Vector:
-        """Returns the mean at rows, [m]."""
-        found: Vector = self._covary(rows * self._roots)[:, : self._known] @ self._alpha
-        return found
+        self._alpha, _ = lapack.dpotrs(factor[:known, :known], targets, lower=1)
+        added = (covariance[:known, :known].diagonal() - self._a) - self._b * np.square(
+            self._scaled[:known]
+        ).sum(1)
+        self.expected: Vector = np.concatenate(
+            [targets - added * self._alpha, covariance[known:, :known] @ self._alpha]
+        )
+        """The mean at the rows, [n + pending]: K alpha, where (K + noise) alpha = targets."""
 
     def predict(self, rows: Matrix) -> tuple[Vector, Vector]:
         """Returns mean and standard deviation at rows, without noise, [m] each."""
         scaled = rows * self._roots
         covariance = self._covary(scaled)
         mean: Vector = covariance[:, : self._known] @ self._alpha
-        explained = solve_triangular(self._factor, covariance.T, lower=True, check_finite=False)
+        explained, _ = lapack.dtrtrs(self._factor, covariance.T, lower=1)
         prior = self._a + self._b * np.square(scaled).sum(1)
         variance = prior - np.square(explained).sum(0)
         return mean, np.sqrt(np.maximum(variance, 1e-12))
@@ -173,8 +179,8 @@ class Posterior:
         scaled = rows * self._roots
         product, matern, slope = covary(scaled, self._scaled)
         covariance = self._a * matern + self._b * product
-        explained = solve_triangular(self._factor, covariance.T, lower=True, check_finite=False)
-        weights = solve_triangular(self._factor, explained, lower=True, trans="T", check_finite=False).T
+        explained, _ = lapack.dtrtrs(self._factor, covariance.T, lower=1)
+        weights = lapack.dtrtrs(self._factor, explained, lower=1, trans=1)[0].T
         variance = self._a + self._b * np.square(scaled).sum(1) - np.square(explained).sum(0)
         deviation: Vector = np.sqrt(np.maximum(variance, 1e-12))
         mean: Vector = covariance[:, : self._known] @ self._alpha
@@ -210,7 +216,13 @@ def covary(first: Matrix, second: Matrix) -> tuple[Matrix, Matrix, Matrix]:
     product = first @ second.T
     distance = _find_distances(product, first, second)
     fall = np.exp(-distance)
-    return product, (1 + distance + distance * distance / 3) * fall, (-5 / 3) * (1 + distance) * fall
+    matern = distance * (distance / 3 + 1)
+    matern += 1
+    matern *= fall
+    distance += 1
+    distance *= fall
+    distance *= -5 / 3
+    return product, matern, distance
 
 
 def _find_distances(product: Matrix, first: Matrix, second: Matrix) -> Matrix:
