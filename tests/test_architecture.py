@@ -43,7 +43,13 @@ FLOORS: dict[str, Row] = {
     "launch": row(1, "values", ray=("ray.py", "ray_*.py")),
     "symbolic": row(2, "values schema"),
     "algorithms": row(
-        2, "values space", numpy=EVERYWHERE, scipy=EVERYWHERE, torch=LEARNED, optuna=("optuna.py",)
+        2,
+        "values space",
+        numpy=EVERYWHERE,
+        scipy=EVERYWHERE,
+        torch=LEARNED,
+        optuna=("optuna.py",),
+        cmaes=("cmaes.py",),
     ),
     "hyper": row(3, "values schema symbolic space"),
     "cost": row(3, "values symbolic", torch=EVERYWHERE),

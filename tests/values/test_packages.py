@@ -43,6 +43,7 @@ USES = {  # by package: code that needs it
         "from pliant import zoo\nzoo.get('darts').make_input()",
     ],
     "optuna": ["pg.algorithms.Optuna()", "pg.sample(space, 'optuna', progress=False)"],
+    "cmaes": ["pg.algorithms.CMAES()", "pg.sample(space, 'cmaes', progress=False)"],
     "ray": ["from pliant.launch import RayTasks\nRayTasks(1)"],
     "psycopg": [
         "pg.Study.open('postgresql://user@localhost/db?study=a')",

@@ -23,6 +23,7 @@ from .sweep import Sweep
 if TYPE_CHECKING:
     from .auto import Auto
     from .bayes import Bayesian
+    from .cmaes import CMAES
     from .fidelity import ASHA, PBT, HalvingStopping, Hyperband, MedianStopping, SuccessiveHalving
     from .objectives import Reject
     from .optuna import Optuna
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ASHA",
     "BANANAS",
+    "CMAES",
     "NSGA2",
     "PBT",
     "PPO",
@@ -64,6 +66,7 @@ Deduping = Deduplicate
 _MODULES = {
     ".auto": "Auto",
     ".bayes": "Bayesian",
+    ".cmaes": "CMAES",
     ".tpe": "TPE",
     ".fidelity": "ASHA HalvingStopping Hyperband MedianStopping PBT SuccessiveHalving",
     ".objectives": "Reject",
@@ -87,6 +90,7 @@ NAMES: dict[str, str] = {
     "ppo": "PPO",
     "bayesian": "Bayesian",
     "gp": "Bayesian",
+    "cmaes": "CMAES",
     "tpe": "TPE",
     "predictor": "PredictorSearch",
     "bananas": "BANANAS",

@@ -8,7 +8,7 @@ from typing import Any
 from .errors import PliantError
 
 EXTRAS = {
-    **{name: name for name in ("mlflow", "optuna", "ray", "tensorboard", "torch", "wandb")},
+    **{name: name for name in ("cmaes", "mlflow", "optuna", "ray", "tensorboard", "torch", "wandb")},
     **dict.fromkeys(("onnx", "onnxscript"), "onnx"),
     **dict.fromkeys(("pandas", "pyarrow"), "tables"),
     **dict.fromkeys(("starlette", "uvicorn"), "dashboard"),
