@@ -20,8 +20,8 @@ from .guard import CONTROL, LOOPBACK, Guard
 from .markup import Markup, tag
 from .pages import compare, decisions, search, studies, tradeoff, trial, trials
 from .pages.layout import DESCRIPTIONS, Screen, page
-from .progress import measure
-from .reader import Reader
+from .progress import Progress, measure
+from .reader import Reader, Snapshot
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -138,13 +138,19 @@ class _Routes:
         snapshot = reader.look()
         may = self.allow_control and bool(request.scope.get(CONTROL))
         query = dict(request.query_params)
-        return Screen(reader.key, snapshot, measure(snapshot), may, self.allow_control, query)
+        return Screen(
+            reader.key, snapshot, self._measure(reader.key, snapshot), may, self.allow_control, query
+        )
+
+    def _measure(self, key: str, snapshot: Snapshot) -> Progress:
+        stamp = (key, "progress", snapshot.version, len(snapshot.source.trials))
+        return self.figures.keep(stamp, lambda: measure(snapshot))
 
     def _studies(self, screen: None, request: Request) -> Response:
-        return _html(studies.show(self.catalog.readers()))
+        return _html(studies.show(self.catalog.readers(), self._measure))
 
     def _studies_json(self, screen: None, request: Request) -> Response:
-        return _json(studies.to_json(self.catalog.readers()))
+        return _json(studies.to_json(self.catalog.readers(), self._measure))
 
     def _search(self, screen: Screen, request: Request) -> Response:
         return _html(search.show(screen, self.figures, ACTIONS.get(screen.query.get("done", ""), "")))

@@ -81,16 +81,17 @@ class Figures:
             raise FieldValueError(f"the figure {name} has no option {listing(sorted(unknown))}.")
         wide = min(max(width // _STEP * _STEP, WIDTHS[0]), WIDTHS[1])
         chosen = tuple(sorted(given.items()))
-        figure = self._keep(
+        figure = self.keep(
             (key, name, chosen, *_stamp(snapshot)), lambda: make_figure(snapshot.source, name, given)
         )
-        return self._keep((key, name, chosen, wide, *_stamp(snapshot)), lambda: _draw(figure, wide))
+        return self.keep((key, name, chosen, wide, *_stamp(snapshot)), lambda: _draw(figure, wide))
 
     def choose(self, key: str, snapshot: Snapshot) -> list[str]:
         """Returns the names of the figures that show something of a study."""
-        return self._keep((key, "names", *_stamp(snapshot)), lambda: choose(snapshot.source))
+        return self.keep((key, "names", *_stamp(snapshot)), lambda: choose(snapshot.source))
 
-    def _keep(self, key: Hashable, make: Callable[[], Made]) -> Made:
+    def keep(self, key: Hashable, make: Callable[[], Made]) -> Made:
+        """Returns what was made under this key, or makes it; the last ones are kept."""
         with self._lock:
             if key in self._kept:
                 self._kept.move_to_end(key)
@@ -108,7 +109,10 @@ def make_figure(source: Source, name: str, options: Mapping[str, str]) -> Figure
     """Returns a figure; one about decisions is made of an even part of many trials, and says so."""
     part = source
     if name in _OF_A_PART and len(source.trials) > SAMPLE:
-        part = replace(source, trials=tuple(thin(list(source.trials), limit=SAMPLE)))
+        part = source.memo.get("part ") or replace(
+            source, trials=tuple(thin(list(source.trials), limit=SAMPLE))
+        )
+        source.memo["part "] = part
     figure = FIGURES[name](part, **options)
     if part is source:
         return figure

@@ -30,6 +30,7 @@ class Progress:
       seconds_left: the remaining time at this rate; None where it is not known.
       median_seconds: the time of the median trial; None without.
       curve: the best reward so far, at most 60 numbers.
+      reasons: causes and reasons of failed trials with their numbers, the most frequent first.
     """
 
     state: str
@@ -38,6 +39,7 @@ class Progress:
     seconds_left: float | None
     median_seconds: float | None
     curve: tuple[float, ...]
+    reasons: tuple[tuple[str, str, int], ...]
 
 
 def measure(snapshot: Snapshot) -> Progress:
@@ -57,7 +59,8 @@ def measure(snapshot: Snapshot) -> Progress:
         left = max(info.budget - ended, 0) / rate
     seconds = sorted(trial.seconds for trial in trials[-2000:] if trial.seconds is not None)
     median = seconds[len(seconds) // 2] if seconds else None
-    return Progress(state, ended, rate, left, median, tuple(find_curve(trials, snapshot.source.sign)))
+    curve, reasons = find_curve(trials, snapshot.source.sign), count_reasons(trials)
+    return Progress(state, ended, rate, left, median, tuple(curve), tuple(reasons))
 
 
 def find_rate(trials: Sequence[Trial]) -> float | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
 from time import monotonic
@@ -11,13 +12,13 @@ from typing import Any, Final, final
 from pliant.study.plot.source import Source
 from pliant.study.store.location import Location
 from pliant.study.team.workers import Worker, list_workers
-from pliant.study.trials.trial import RUNNING, StudyInfo, Trial
+from pliant.study.trials.trial import RUNNING, STATUSES, StudyInfo, Trial
 from pliant.study.view import View, open_view
 from pliant.values.errors import StudyError
 
 FRESH_SECONDS: Final = 0.5  # between two looks at the database
 AT_ONCE: Final = 2000  # trials that a page waits for; the rest is read by a thread
-SAMPLE: Final = 800  # trials that are read first
+SAMPLE: Final = 500  # trials that are read first
 _PART: Final = 500
 
 
@@ -82,6 +83,8 @@ class Reader:
         self._version = 0
         self._thread: threading.Thread | None = None
         self._sample: tuple[Trial, ...] | None = None
+        self._counts: Counter[str] = Counter()
+        self._source: tuple[tuple[Trial, ...], Source, tuple[dict[str, Any], ...]] | None = None
 
     def look(self) -> Snapshot:
         """Returns the study as it is now, or was a moment ago.
@@ -106,31 +109,33 @@ class Reader:
     def close(self) -> None:
         """Closes the study; the next look opens it again."""
         with self._lock:
-            self._view, self._last, self._sample = None, None, None
+            self._view, self._last, self._sample, self._source = None, None, None, None
+            self._counts = Counter()
             self._trials, self._params, self._running = [], [], set()
 
     def _look(self) -> Snapshot:
         if self._view is None:
             self._view = open_view(self.place)
         view = self._view
-        info, counts = view.info(), view.counts()
+        info = view.info()
         has_changed = self._read_running(view)
         if self._thread is None and info.proposed - len(self._trials) <= AT_ONCE:
             has_changed |= self._read_new(view, AT_ONCE) > 0
+        is_whole = len(self._trials) >= info.proposed
+        counts = {status: self._counts[status] for status in STATUSES} if is_whole else view.counts()
         workers = tuple(list_workers(view))
         seen = (counts, info, workers and [(one.name, one.leads, one.trials) for one in workers])
         if has_changed or seen != self._seen:
             self._seen = seen
             self._version += 1
-        trials = tuple(self._trials)
-        source = Source(
-            view.space,
-            trials if len(trials) >= info.proposed else self._take_sample(view, info.proposed),
-            maximize=view.maximize,
-            name=view.name,
-            constraints=view.constraints,
-        )
-        return Snapshot(view, info, counts, trials, source, tuple(self._params), workers, self._version)
+        if self._source is None or has_changed or len(self._source[0]) != len(self._trials):
+            trials = tuple(self._trials)
+            part = trials if is_whole else self._take_sample(view, info.proposed)
+            limits = view.constraints
+            source = Source(view.space, part, maximize=view.maximize, name=view.name, constraints=limits)
+            self._source = trials, source, tuple(self._params)
+        trials, source, params = self._source
+        return Snapshot(view, info, counts, trials, source, params, workers, self._version)
 
     def _take_sample(self, view: View, proposed: int) -> tuple[Trial, ...]:
         """Returns a part of all trials, evenly spread, with the best one."""
@@ -146,6 +151,8 @@ class Reader:
         for number in sorted(self._running):
             trial = view.trial(number)
             if trial != self._trials[number - 1]:
+                self._counts[self._trials[number - 1].status] -= 1
+                self._counts[trial.status] += 1
                 self._trials[number - 1] = trial
                 has_changed = True
             if trial.status != RUNNING:
@@ -158,6 +165,7 @@ class Reader:
         for trial in view.trials(after=before):
             self._trials.append(trial)
             self._params.append(trial.decisions.params)
+            self._counts[trial.status] += 1
             if trial.status == RUNNING:
                 self._running.add(trial.id)
             if len(self._trials) - before >= limit:

@@ -12,7 +12,7 @@ from ..decided import shorten_decisions
 from ..figures import Figures
 from ..markup import Markup, shorten, tag
 from ..numbers import say_number, say_rate, say_reward, say_seconds, say_time
-from ..progress import count_reasons, to_data
+from ..progress import to_data
 from .layout import (
     Screen,
     make_card,
@@ -70,7 +70,7 @@ def to_json(screen: Screen) -> dict[str, Any]:
         ],
         "failures": [
             {"cause": cause, "reason": reason, "count": count}
-            for cause, reason, count in count_reasons(snapshot.source.trials)
+            for cause, reason, count in screen.progress.reasons
         ],
     }
 
@@ -181,7 +181,7 @@ def _say_since(text: str | None) -> str:
 
 
 def _make_failures(screen: Screen) -> Markup | None:
-    reasons = count_reasons(screen.snapshot.source.trials)
+    reasons = screen.progress.reasons
     if not reasons:
         return tag("div", id="failures", data_refresh=True)
     rows = [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from pliant.study.trials.trial import COMPLETED, FAILED, RUNNING, STOPPED
@@ -10,7 +10,7 @@ from pliant.values.errors import PliantError
 
 from ..markup import Markup, shorten, tag
 from ..numbers import say_number, say_seconds
-from ..progress import Progress, measure, to_data
+from ..progress import Progress, to_data
 from ..reader import Reader, Snapshot
 from .layout import make_pill, page, study_url
 
@@ -19,7 +19,10 @@ _HEIGHT: Final = 44
 _ORDER: Final = {"running": 0, "unfinished": 1, "new": 2, "complete": 3}
 
 
-def show(readers: Sequence[Reader]) -> str:
+Measure = Callable[[str, Snapshot], Progress]  # returns the progress of a study, by its name in addresses
+
+
+def show(readers: Sequence[Reader], measure: Measure) -> str:
     """Returns the page."""
     cards, states = [], []
     for reader in readers:
@@ -28,7 +31,7 @@ def show(readers: Sequence[Reader]) -> str:
         except PliantError as error:
             cards.append((9, reader.key, _make_fault(reader, error)))
             continue
-        progress = measure(snapshot)
+        progress = measure(reader.key, snapshot)
         states.append(progress.state)
         cards.append((_ORDER.get(progress.state, 5), reader.key, _make_card(reader.key, snapshot, progress)))
     cards.sort(key=lambda one: one[:2])
@@ -58,13 +61,13 @@ def show(readers: Sequence[Reader]) -> str:
     return page("Studies", heading, body, live="/live")
 
 
-def to_json(readers: Sequence[Reader]) -> list[dict[str, Any]]:
+def to_json(readers: Sequence[Reader], measure: Measure) -> list[dict[str, Any]]:
     """Returns the studies as JSON data."""
     found = []
     for reader in readers:
         try:
             snapshot = reader.look()
-            found.append({"key": reader.key, **to_data(snapshot, measure(snapshot))})
+            found.append({"key": reader.key, **to_data(snapshot, measure(reader.key, snapshot))})
         except PliantError as error:
             found.append({"key": reader.key, "path": str(reader.place), "fault": str(error)})
     return found

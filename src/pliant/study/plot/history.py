@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import accumulate, pairwise
 
 from pliant.algorithms.objectives import hypervolume as volume_of
 from pliant.values.errors import FieldValueError, StudyError, quote
@@ -15,6 +16,10 @@ from .source import Source, is_whole_run, say, say_trial, thin, was_stopped
 
 _PLACES = 200  # at which curves are computed
 _LEAST = 1e-9  # share of a sum that is left out
+_BLOCKED, _ALONE = (
+    5000,
+    32,
+)  # rewards from which near ones are joined; a block has this part of those above it
 
 
 def history(source: Source) -> Figure:
@@ -97,6 +102,8 @@ def expect_best(rewards: Sequence[float]) -> tuple[list[int], list[float]]:
     """
     ordered, count = sorted(rewards), len(rewards)
     places = sorted({max(1, round(count ** (one / _PLACES))) for one in range(1, _PLACES + 1)} | {1, count})
+    if count > _BLOCKED:
+        return places, _expect_by_blocks(ordered, places)
     found = []
     for k in places:
         weight, left, total = k / count, 1.0, 0.0
@@ -108,6 +115,29 @@ def expect_best(rewards: Sequence[float]) -> tuple[list[int], list[float]]:
             weight *= (i - k) / (i - 1)
         found.append(total + max(left, 0.0) * ordered[max(k, 1) - 1] if left >= _LEAST else total)
     return places, found
+
+
+def _expect_by_blocks(ordered: Sequence[float], places: Sequence[int]) -> list[float]:
+    """Returns the expected best of many sorted rewards, of which near ones count as their mean: the best ones are alone.
+
+    The largest of ``k`` is one of the ``i`` smallest with the probability ``C(i, k) / C(n, k)``.
+    """
+    count, sums = len(ordered), [0.0, *accumulate(ordered)]
+    edges = [count]
+    while edges[-1] > 0:
+        edges.append(max(edges[-1] - max(1, (count - edges[-1]) // _ALONE), 0))
+    found = []
+    for k in places:
+        ways = math.lgamma(count + 1) - math.lgamma(count - k + 1)
+        total, upper = 0.0, 1.0
+        for high, low in pairwise(edges):
+            lower = math.exp(math.lgamma(low + 1) - math.lgamma(low - k + 1) - ways) if low >= k else 0.0
+            total += (upper - lower) * (sums[high] - sums[low]) / (high - low)
+            upper = lower
+            if upper < _LEAST:
+                break
+        found.append(total)
+    return found
 
 
 def throughput(source: Source) -> Figure:

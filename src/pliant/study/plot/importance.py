@@ -45,39 +45,48 @@ def find_shares(source: Source, value: str = "reward") -> list[Share]:
     Raises:
       FieldValueError: no trial has this number.
     """
+    if value in source.memo:  # three figures ask for it
+        known: list[Share] = source.memo[value]
+        return known
     numbers = find_values(source, value)
     trials = thin(sorted(numbers), limit=_USED)
     rewards = [numbers[trial] for trial in trials]
+    mean = math.fsum(rewards) / len(rewards)
+    distances = [reward - mean for reward in rewards]
+    total = sum(distance * distance for distance in distances)
     random = Random(0)
-    orders = [random.sample(rewards, len(rewards)) for _ in range(SHUFFLES)] if len(trials) > 2 else []
+    orders = [random.sample(distances, len(distances)) for _ in range(SHUFFLES)] if len(trials) > 2 else []
     found = []
     for column in find_columns(source):
         groups = [column.of_trial.get(trial, -1) for trial in trials]
-        count = len(set(groups))
-        if count < 2 or not orders:
+        places = {group: place for place, group in enumerate(dict.fromkeys(groups))}
+        count = len(places)
+        if count < 2 or not orders or total <= 0:
             continue
-        between, total = _split(groups, rewards)
-        if total <= 0:
-            continue
+        members = [places[group] for group in groups]
+        sizes = [members.count(place) for place in range(count)]
+        between = _sum_between(members, sizes, distances)
         within = (total - between) / (len(groups) - count) if len(groups) > count else total - between
         share = max(0.0, (between - (count - 1) * within) / total) if len(groups) > count else 0.0
-        is_clear = share > 0 and all(_split(groups, order)[0] < between for order in orders)
+        is_clear = share > 0 and all(_sum_between(members, sizes, order) < between for order in orders)
         found.append(Share(column, share, is_clear))
-    return sorted(found, key=lambda one: (-one.is_clear, -one.share))
+    ranked = sorted(found, key=lambda one: (-one.is_clear, -one.share))
+    source.memo[value] = ranked
+    return ranked
 
 
-def _split(groups: Sequence[int], rewards: Sequence[float]) -> tuple[float, float]:
-    """Returns the sum of squares between groups, and the total one."""
-    mean = math.fsum(rewards) / len(rewards)
-    sums: dict[int, float] = {}
-    counts: dict[int, int] = {}
-    total = 0.0
-    for group, reward in zip(groups, rewards, strict=True):
-        distance = reward - mean
-        total += distance * distance
-        sums[group] = sums.get(group, 0.0) + distance
-        counts[group] = counts.get(group, 0) + 1
-    return sum(one * one / counts[group] for group, one in sums.items()), total
+def _sum_between(members: Sequence[int], sizes: Sequence[int], distances: Sequence[float]) -> float:
+    """Returns the sum of squares between groups.
+
+    Args:
+      members: the group of each trial, from 0.
+      sizes: the number of trials of each group.
+      distances: of the numbers of the trials from their mean.
+    """
+    sums = [0.0] * len(sizes)
+    for group, distance in zip(members, distances):
+        sums[group] += distance
+    return sum(one * one / size for one, size in zip(sums, sizes))
 
 
 def importance(source: Source, value: str = "reward") -> Figure:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, final
 
 from pliant.space import Space
@@ -27,6 +27,7 @@ class Source:
       maximize: whether higher rewards are better.
       name: of the study; empty without.
       constraints: limits on what trials measure, as text.
+      memo: what was computed of these trials and several figures need.
     """
 
     space: Space
@@ -34,11 +35,15 @@ class Source:
     maximize: bool = True
     name: str = ""
     constraints: tuple[str, ...] = ()
+    memo: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def told(self) -> tuple[Trial, ...]:
         """The trials with a reward, or with several."""
-        return tuple(trial for trial in self.trials if trial.told is not None)
+        if "told " not in self.memo:  # once, as there may be many; with a blank, as no number has this name
+            self.memo["told "] = tuple([trial for trial in self.trials if trial.told is not None])
+        found: tuple[Trial, ...] = self.memo["told "]
+        return found
 
     @property
     def objectives(self) -> int:

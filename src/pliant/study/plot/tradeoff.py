@@ -40,12 +40,12 @@ def tradeoff(
     trials = [trial for trial in source.told if trial.id in first and trial.id in second]
     best: list[tuple[float, float]] = []
     on_front: set[int] = set()
-    for trial in sorted(
-        trials, key=lambda t: (signs[across] * first[t.id], signs[up] * second[t.id], -t.id), reverse=True
-    ):
-        if not best or signs[up] * second[trial.id] > signs[up] * best[-1][1]:
-            best.append((first[trial.id], second[trial.id]))
-            on_front.add(trial.id)
+    across_sign, up_sign = signs[across], signs[up]
+    keys = [(across_sign * first[trial.id], up_sign * second[trial.id], -trial.id) for trial in trials]
+    for _, height, number in sorted(keys, reverse=True):
+        if not best or height > best[-1][1]:
+            best.append((first[-number], height))
+            on_front.add(-number)
     layers: list[Layer] = []
     shown = thin(trials, on_front)
     others = [trial for trial in shown if trial.id not in on_front]
