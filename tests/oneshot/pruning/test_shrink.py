@@ -236,3 +236,13 @@ def test_blocks_with_several_arguments_are_left_out(tmp_path):
     assert [path for path, change in result.changes.items() if change is None]
     again = oneshot.load_shrunk(Chain(), result.save(tmp_path / "small.pt")).eval()
     assert torch.equal(again(batches[0]), result.network(batches[0]))
+
+
+def test_costs_of_few_sizes_decide_those_of_all():
+    network, x = make("residual")  # a residual group is quadratic in its width
+    net = oneshot.supernet(oneshot.space_of(network, x).space)
+    for cost in (oneshot.MultiplyAdds(net, (x,)), oneshot.Parameters(net, (x,))):
+        few = measure_burdens(net.space, cost, is_polynomial=True)
+        assert any(len(sizes) > 3 for sizes in few.values())
+        for path, sizes in measure_burdens(net.space, cost).items():
+            assert few[path] == pytest.approx(sizes, rel=1e-9)

@@ -1,11 +1,13 @@
 """Candidates that do not fit: named when the super-network is made, or when a network of it fails."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from torch import nn
 
 import pliant as pg
-from pliant.oneshot import GDAS, supernet
+from pliant.oneshot import GDAS, Skip, supernet
 
 one = pg.oneof
 Linear, Sequential, ReLU, Tanh = map(pg.symbolize, (nn.Linear, nn.Sequential, nn.ReLU, nn.Tanh))
@@ -125,3 +127,30 @@ def test_sizes_that_fit():
     width = one([4, 8], name="w")
     net = supernet(Sequential(Linear(4, width), Linear(width, one([2, 3]))), example=X4)
     assert [net(X4).shape[1] for _ in map(net.activate, ([0, 0], [1, 1]))] == [2, 3]
+
+
+class Caching(torch.nn.Module):
+    """Adds its input to a cache, and fails on an old one."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = torch.nn.Linear(2, 2)
+
+    def forward(self, x, cache):
+        cache.seen.append(x)
+        assert len(cache.seen) == 1
+        return self.layer(x)
+
+
+class Cached(torch.nn.Module):
+    def __init__(self, block):
+        super().__init__()
+        self.block = block
+
+    def forward(self, x):
+        return self.block(x, SimpleNamespace(seen=[]))
+
+
+def test_candidates_do_not_see_the_caches_of_others():
+    space = pg.symbolize(Cached)(pg.oneof([pg.symbolize(Caching)(), Skip()]))
+    assert supernet(space, example=torch.ones(1, 2)).space.size == 2

@@ -125,17 +125,46 @@ def _interpolate(measured: Mapping[int, float], count: int) -> tuple[float, ...]
     return tuple(values)
 
 
-def measure_burdens(space: Space, share: Callable[[Decisions], float]) -> dict[str, tuple[float, ...]]:
-    """Returns by path of a decision what each candidate alone leaves of the cost of the network, as ``share`` counts it."""
+def measure_burdens(
+    space: Space, share: Callable[[Decisions], float], *, is_polynomial: bool = False
+) -> dict[str, tuple[float, ...]]:
+    """Returns by path of a decision what each candidate alone leaves of the cost of the network, as ``share`` counts it.
+
+    Args:
+      space: of the network.
+      share: the cost of decisions.
+      is_polynomial: whether the cost is at most quadratic in each size, as multiply-adds and parameters are: a width is at most once in the
+        inputs and once in the outputs of a layer. Then three sizes of each decision are counted.
+    """
     full: dict[str, Any] = largest(space).to_dict()
     found: dict[str, tuple[float, ...]] = {}
     for point in space.points:
-        if point.path in full:
-            assert isinstance(point, Choice)
+        if point.path not in full:
+            continue
+        assert isinstance(point, Choice)
+        sizes = [float(v) for v in point.values or () if isinstance(v, int)]
+        count = point.count
+
+        def measure(index: int, path: str = point.path) -> float:
+            return share(change(space, full, path, index))
+
+        if is_polynomial and len(sizes) == count > 3:
+            known = {index: measure(index) for index in (0, count // 2, count - 1)}
             found[point.path] = tuple(
-                share(change(space, full, point.path, index)) for index in range(point.count)
+                _fit([(sizes[i], cost) for i, cost in known.items()], size) for size in sizes
             )
+        else:
+            found[point.path] = tuple(map(measure, range(count)))
     return found
+
+
+def _fit(known: Sequence[tuple[float, float]], x: float) -> float:
+    """Returns the value at x of the polynomial through some points (Lagrange)."""
+    total = 0.0
+    for i, (a, value) in enumerate(known):
+        others = [b for j, (b, _) in enumerate(known) if j != i]
+        total += value * math.prod((x - b) / (a - b) for b in others)
+    return total
 
 
 def decide(

@@ -261,6 +261,7 @@ class _Meeting:
         self.burdens = measure_burdens(
             space,
             lambda one: sum(meter(cost, one) / max(meter(cost, first), 1.0) for cost in sorted(counted)),
+            is_polynomial=counted <= {"multiply_adds", "parameters", "weight_bytes"},
         )
 
     def __call__(self, limits: list[Limit]) -> Decisions:

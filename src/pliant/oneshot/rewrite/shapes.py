@@ -5,6 +5,7 @@ The check runs before training if there is an example, otherwise after a network
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from pliant.values.errors import FieldValueError, listing
 from ..choices.choice import LayerChoice
 from ..choices.evaluation import keep_selection
 from ..choices.mutable import find_mutables
+from ..choices.nested import change_leaves
 from ..choices.runtime_holes import explain_runtime_hole
 from ..choices.selection import Selection
 from ..elastic.coverage import find_ends
@@ -85,7 +87,8 @@ class _Check:
         """A context that records the first inputs of each choice."""
 
         def record(choice: nn.Module, args: Any, fields: Any) -> None:
-            self.first_runs.setdefault(choice, FirstRun(args, fields, dict(self.values)))
+            if choice not in self.first_runs:
+                self.first_runs[choice] = FirstRun(_keep(args), _keep(fields), dict(self.values))
 
         hooks = [
             module.register_forward_pre_hook(record, with_kwargs=True)
@@ -117,7 +120,7 @@ class _Check:
             self.values[choice.key] = index
             failure, output = None, None
             try:
-                output = candidate(*first.args, **first.fields)
+                output = candidate(*_keep(first.args), **_keep(first.fields))
             except Exception as error:  # noqa: BLE001  # as above
                 failure = error
             for inner in candidate.modules():  # the cause may be inside
@@ -199,6 +202,20 @@ class _Check:
         names = [(name, other) for name, other in find_mutables(self.network) if other.key == choice.key]
         own = next(name for name, other in names if other is choice)
         return repr(choice.key) if len(names) == 1 else f"{choice.key!r} (the module {own!r}, tied to it)"
+
+
+def _keep(inputs: Any) -> Any:
+    """Returns inputs with copies of the objects that a candidate may change, such as caches of keys and values."""
+
+    def copied(x: Any) -> Any:
+        if x is None or isinstance(x, (Tensor, nn.Module, bool, int, float, str)):
+            return x
+        try:
+            return copy.deepcopy(x)
+        except Exception:  # noqa: BLE001  # an object of a user that cannot be copied
+            return x
+
+    return change_leaves(inputs, copied)
 
 
 def _say(point: Any, value: Any) -> str:
