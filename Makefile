@@ -50,6 +50,7 @@ test: $(VENV)/stamp-test ## Run the whole suite
 
 faults: $(VENV)/stamp-test ## Kill searches at many points and go on; print a table (some minutes)
 	$(TEST_ENV) $(BIN)/python tests/faults/campaign.py
+	$(TEST_ENV) $(BIN)/python tests/faults/teams.py
 	$(TEST_ENV) PLIANT_FAULTS=1 $(BIN)/python -m pytest -q tests/faults/test_disk.py tests/faults/test_torn.py tests/faults/test_commands.py
 
 lint: $(VENV)/stamp-test ## Check style and types only
