@@ -279,3 +279,18 @@ def test_pages_become_notebooks(tmp_path):
         compile(re.sub(r"^%%writefile.*\n", "", source), "cell", "exec")
     assert len({cell["id"] for cell in notebook["cells"]}) == len(notebook["cells"])
     assert not any("<!--" in "".join(cell["source"]) for cell in notebook["cells"])
+
+
+def test_map_of_the_code_is_drawn_from_imports():
+    spec = importlib.util.spec_from_file_location("draw_map", ROOT / "docs" / "how" / "draw_map.py")
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    imports = script.read_imports()
+    assert {"study", "algorithms"} <= imports["tune"]
+    assert imports["values"] == set()
+    reduced = script.reduce(imports)
+    assert "study" in reduced["tune"]
+    assert "algorithms" not in reduced["tune"]  # as study imports it
+    drawn = script.draw(imports)
+    assert all(f">{folder}</text>" in drawn for folder in imports)
+    assert drawn.count("<path") == sum(map(len, reduced.values()))
