@@ -54,7 +54,7 @@ def test_a_function_of_an_interactive_session(monkeypatch):
     exec("def train(payload, channel): ...", vars(main))
     monkeypatch.setitem(sys.modules, "__main__", main)
     with pytest.raises(
-        LaunchError, match=r"'train' was defined in an interactive session.*Move it to a file"
+        LaunchError, match=r"'train' was defined in an interactive session.*elsewhere move it to a file"
     ):
         name_of(main.train)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import re
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -11,7 +13,8 @@ from rich.console import Console
 
 import pliant as pg
 from pliant.study import Study, Trial
-from pliant.tune.progress import LineDisplay, LiveDisplay, open_display
+from pliant.tune.progress import LineDisplay, LiveDisplay, NotebookDisplay, open_display, open_page
+from pliant.tune.result import Tally
 from pliant.tune.text import say, say_decisions
 
 
@@ -416,3 +419,39 @@ def test_a_study_that_continues_counts_all_its_trials(tmp_path, capsys):
 def test_without_standard_error(monkeypatch):
     monkeypatch.setattr("sys.stderr", None)
     loop(pg.sample(SPACE, trials=2))
+
+
+def test_html_of_a_notebook():
+    """The HTML counts trials, is replaced at most twice a second, and takes no name for a mark."""
+    shown = []
+    space = pg.Dict(x=pg.intv(0, 9))
+    decisions = pg.abstract_search_space(space).sample(0)
+    tally = Tally(maximize=True)
+    with NotebookDisplay(shown.append, "<b>", 4, tally) as display:
+        for id in (1, 2, 3):
+            tally.add(id, decisions, None if id == 1 else id / 10)
+            display.show(id, None if id == 1 else id / 10, "<i>\x1b" if id == 1 else None, is_best=id == 3)
+    assert len(shown) == 3  # the start, the first trial, the end
+    assert shown[0].startswith(
+        '<div><progress value="0" max="4"></progress> &lt;b&gt;: 0/4 trials, no reward yet'
+    )
+    assert "trial 1 failed: &lt;i&gt;" in shown[1]
+    assert "\x1b" not in shown[1]
+    assert "3/4 trials, 1 failed, best 0.3000 (trial 3)" in shown[2]
+    assert open_page() is None  # outside of a notebook
+
+
+def test_function_of_a_notebook_in_workers():
+    """Workers cannot import it: the message has the two lines that help."""
+    code = (
+        "import pliant as pg\ndef evaluate(program): return program.x\n"
+        "pg.search(pg.Dict(x=pg.intv(0, 9)), evaluate, 'random', 2, workers=2, progress=False)"
+    )
+    done = subprocess.run([sys.executable, "-"], input=code, capture_output=True, text=True, timeout=100)
+    said = done.stderr.splitlines()[-1]
+    assert (
+        "'evaluate' was defined in an interactive session, so other processes cannot import it. In a notebook, put `%%writefile"
+        in said
+    )
+    assert "`from tasks import evaluate` in the next cell" in said
+    assert said.endswith("Or leave out workers, limits and launcher: then it runs in this process.")

@@ -98,8 +98,9 @@ def _importable(module: ModuleType, qualname: str) -> str:
     if file and file.endswith(".py") and Path(file).is_file():
         return str(Path(file).resolve())
     raise LaunchError(
-        f"{qualname!r} was defined in an interactive session, so other processes cannot import it. Move it to a file "
-        "next to your notebook, and import it from there."
+        f"{qualname!r} was defined in an interactive session, so other processes cannot import it. In a notebook, put "
+        f"`%%writefile tasks.py` on the first line of its cell, with its imports below, and run `from tasks import {qualname}` in the "
+        "next cell; elsewhere move it to a file."
     )
 
 

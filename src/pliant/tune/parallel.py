@@ -174,6 +174,11 @@ def _prepare(
         why = _find_unguarded(sent) if may_stay else None
     except LaunchError as error:
         if not may_stay and callable(evaluate) and not is_importable(evaluate):
+            file = Path(getattr(sys.modules["__main__"], "__file__", None) or "")
+            if getattr(evaluate, "__module__", "") == "__main__" and not file.is_file():
+                raise LaunchError(
+                    f"{error} Or leave out workers, limits and launcher: then it runs in this process."
+                ) from error
             raise LaunchError(
                 f"worker processes cannot import evaluate, {quote(evaluate, 100)}. Define it with `def` at the top level of a "
                 "module, and load its data inside it; or leave out workers, limits and launcher: then it runs in this process."

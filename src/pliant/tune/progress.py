@@ -1,4 +1,4 @@
-"""Progress display of a search: a live bar (Rich) in a terminal or notebook, plain lines elsewhere, such as in a log.
+"""Progress display of a search: a live bar (Rich) in a terminal or a notebook with ipywidgets, HTML in other notebooks, plain lines elsewhere, such as in a log.
 
 ``pg.sample`` and ``pg.search`` open it with ``open_progress``, and commands with ``open_display``.  One search of a process
 is displayed at a time: the outermost.
@@ -14,10 +14,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
+from html import escape
 from importlib.util import find_spec
 from time import monotonic
 from types import FrameType
-from typing import TYPE_CHECKING, Literal, final
+from typing import TYPE_CHECKING, Any, Literal, final
 
 from pliant.values.exceptions import one_line
 from pliant.values.text import to_printable
@@ -39,6 +40,7 @@ _LINES = 60  # a search with a study writes about this many lines, however many 
 _FIRST_SECONDS = 5.0  # before the first line, and between lines at least, where lines are throttled by time
 _SHARE = 0.1  # of the time since the start that passes between lines at least
 _REDRAW_SECONDS = 0.1  # between updates of a live bar
+_PAGE_SECONDS = 0.5  # between updates of a page of a notebook
 _FAILURES = 10  # that a live bar shows at once; later ones only when it is redrawn
 
 
@@ -159,6 +161,54 @@ class LineDisplay(Display):
         self._write(to_printable(line))
 
 
+@final
+class NotebookDisplay(Display):
+    """A bar in a notebook without ipywidgets: HTML that is replaced as trials end.
+
+    Args:
+      write: shows HTML in place of what it showed before.
+      title: what runs.
+      total: how many trials; None if that is not known.
+      tally: the trials so far.
+    """
+
+    def __init__(self, write: Callable[[str], object], title: str, total: int | None, tally: Tally) -> None:
+        super().__init__(title, total, tally)
+        self._write = write
+        self._next = 0.0
+
+    def start(self) -> None:
+        self._update("")
+
+    def stop(self) -> None:
+        self._update("")
+
+    def show(self, id: int, reward: Reward | None, reason: str | None, *, is_best: bool) -> None:
+        now = monotonic()
+        if now >= self._next:
+            self._next = now + _PAGE_SECONDS
+            failed = f"trial {id} failed: {one_line(reason)}" if reason is not None else ""
+            self._update(failed)
+
+    def _update(self, note: str) -> None:
+        done, total = self.tally.done, self.total
+        of = "" if total is None else f"/{total}"
+        failed = f", {self.tally.failed} failed" if self.tally.failed else ""
+        words = f"{self.title}: {done}{of} trials{failed}, {self.tally.best_text}, {self.seconds:.0f} s"
+        bar = "" if not total else f'<progress value="{min(done, total)}" max="{total}"></progress> '
+        lines = [f"{bar}{escape(to_printable(words))}", escape(to_printable(note))]
+        self._write(f"<div>{'<br>'.join(line for line in lines if line)}</div>")
+
+
+def open_page() -> Callable[[str], object] | None:
+    """Returns a function that shows HTML in the cell of a notebook that runs, and later replaces it; None elsewhere."""
+    shell: Any = sys.modules.get("IPython")  # a notebook has loaded it
+    if "ipykernel" not in sys.modules or shell is None or shell.get_ipython() is None:
+        return None
+    handle = shell.display.display(shell.display.HTML(""), display_id=True)
+    return None if handle is None else lambda text: handle.update(shell.display.HTML(text))
+
+
 def open_display(console: Console, title: str, study: View) -> Display:
     """Returns the display of a study's trials that suits a console; trials that ended before count as done."""
     tally, total = Tally(maximize=study.maximize), study.info().budget
@@ -170,7 +220,7 @@ def open_display(console: Console, title: str, study: View) -> Display:
 
 
 def open_progress(total: int | None, tally: Tally) -> Display:
-    """Returns the display of a search for standard error: a live bar in a terminal or notebook, else lines."""
+    """Returns the display of a search for standard error: a live bar in a terminal or notebook, else lines after five seconds."""
     title, is_notebook = "search", "ipykernel" in sys.modules and find_spec("ipywidgets") is not None
     if is_notebook or (sys.stderr is not None and sys.stderr.isatty()):
         from rich.console import Console
@@ -178,6 +228,9 @@ def open_progress(total: int | None, tally: Tally) -> Display:
         console = Console(stderr=True)
         if is_notebook or (console.is_terminal and not console.is_dumb_terminal):
             return LiveDisplay(console, title, total, tally)
+    page = open_page()
+    if page is not None:
+        return NotebookDisplay(page, title, total, tally)
     return LineDisplay(write_line, title, total, tally, is_timed=True)
 
 
