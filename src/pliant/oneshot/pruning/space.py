@@ -120,7 +120,7 @@ def space_of(
     own = copy.deepcopy(network).eval()
     replaced = replace_multihead(own) if heads else {}
     kept = _find_kept(keep, [name for name, _ in own.named_modules()])
-    left_out: dict[str, str] = {name: "kept, as asked" for name in kept if _is_layer(own, name)}
+    left_out: dict[str, str] = {name: "kept, as asked" for name in sorted(kept) if _is_layer(own, name)}
     detours = find_detours(own, inputs, check_items(others, "space_of(others=...)", "[x1, x2]"))
     make = partial(Opener, inputs=inputs, kept=kept, detours=detours)
     opener, reasons = _open_sizes(own, inputs, Wish(shares, divisor, kept), make, replaced if heads else None)
