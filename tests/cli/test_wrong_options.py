@@ -32,6 +32,7 @@ NAS = ("--search_space_module=space_module.none", "--local_binary=train.py", "--
 # What each command needs besides the option that is tried; commands that run long end at the last check before.
 NEEDED = {
     "bench run": ("--task", "branin", "--algorithms", "random", "--trials", "1", "--runs", "1", "--no-plot"),
+    "dashboard": ("--host", "203.0.113.1"),  # of no machine
     "nas build": ("--trainer_docker_id", "a", "--trainer_docker_file", "none"),
     "nas list-trials": ("--job_id", "dir"),
     "nas measure-proxy-variance": (*NAS, "--root_output_dir=dir", "--job_name=a"),

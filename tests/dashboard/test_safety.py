@@ -188,6 +188,6 @@ def test_server_refuses(tmp_path, study):
     with pytest.raises(StudyError, match=r"'.*nothing\.db' does not exist"):
         serve([str(tmp_path / "nothing.db")])
     listener = _listen("127.0.0.1", 0)
-    with pytest.raises(StudyError, match=r"cannot listen on 127\.0\.0\.1, port"):
+    with pytest.raises(StudyError, match=r"cannot listen on '127\.0\.0\.1', port"):
         _listen("127.0.0.1", listener.getsockname()[1])
     listener.close()

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from pliant.study.trials.trial import Trial
-from pliant.values.errors import FieldValueError, StudyError
+from pliant.values.errors import FieldValueError, StudyError, quote
 from pliant.values.packages import require
 
 from .app import make_app
@@ -80,15 +80,18 @@ def serve(
 def _listen(host: str, port: int) -> socket.socket:
     listener = None
     try:
+        if not host:
+            raise OSError("an empty name is not an address")
         family, kind, protocol, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listener = socket.socket(family, kind, protocol)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(place)
         listener.listen(128)
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: a name that no machine can have
         if listener is not None:
             listener.close()
+        why = getattr(error, "strerror", None) or str(error)
         raise StudyError(
-            f"the dashboard cannot listen on {host}, port {port}: {error.strerror or error}. Give another --host or --port."
+            f"the dashboard cannot listen on {quote(host)}, port {port}: {why[:200]}. Give another --host or --port."
         ) from error
     return listener
