@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import statistics
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -115,3 +116,14 @@ def test_many_trials_are_thinned_out():
     assert len(dots.x) <= 1600
     assert figure.notes == (f"{len(dots.x):,} of 4,000 trials are shown as dots.",)
     assert set(layer(figure, "best so far").x) - {4000} <= set(dots.x)
+
+
+def test_expected_best_by_blocks(monkeypatch):
+    """Of many rewards near ones count as their mean, which changes the curve by less than a reader can see."""
+    rng = Random(0)
+    rewards = [rng.gauss(0.0, 1.0) for _ in range(1200)] + [9.0]
+    places, exact = expect_best(rewards)
+    monkeypatch.setattr("pliant.study.plot.history._BLOCKED", 100)
+    assert expect_best(rewards)[0] == places
+    assert expect_best(rewards)[1] == pytest.approx(exact, abs=0.01)
+    assert expect_best(rewards)[1][-1] == 9.0
