@@ -248,6 +248,10 @@ def test_save(tmp_path):
         FieldValueError, match=r"a drawing is saved as SVG; got '.*space.png'. Let the name end in .svg"
     ):
         drawing.save(tmp_path / "space.png")
+    with pytest.raises(
+        FieldTypeError, match=r"save\(path\) takes the path of a file or folder; got 3 of type"
+    ):
+        drawing.save(3)
     assert [file.name for file in tmp_path.iterdir()] == ["space.svg"]
     with pytest.raises(AttributeError):
         drawing.title = "b"
@@ -256,6 +260,12 @@ def test_save(tmp_path):
 
 def test_wrong_arguments():
     space = pg.Dict(a=pg.oneof([1, 2]))
+    part = deep = {"a": pg.Dict(b=1)}
+    for _ in range(5000):
+        deep = {"x": deep}
+    with pytest.raises(FieldValueError, match=r"dict cannot be drawn: it is nested too deeply. Draw a part"):
+        pg.draw(deep)
+    assert pg.draw(part)
     with pytest.raises(
         FieldTypeError, match=r"draw\(\.\.\.\) takes decisions or `chosen`, not both. Leave one"
     ):

@@ -88,12 +88,15 @@ def test_mistakes(tmp_path):
         FieldTypeError, match=r"takes functions and objects, and got the class CSV\. Write CSV\(\.\.\.\)"
     ):
         pg.sample(SPACE, callbacks=[callbacks.CSV])
-    (tmp_path / "a.csv").write_text("x,y\n1,2\n")
-    with pytest.raises(FieldValueError, match=r"is not a log of callbacks\.CSV\. Give another path"):
-        callbacks.CSV(tmp_path / "a.csv").start(
-            callbacks.Beginning("a", "2026", pg.abstract_search_space(SPACE), True)
-        )
-    assert (tmp_path / "a.csv").read_text() == "x,y\n1,2\n"
+    beginning = callbacks.Beginning("a", "2026", pg.abstract_search_space(SPACE), True)
+    for content in (b"x,y\n1,2\n", b"\xff\xfe\n\0"):
+        (tmp_path / "a.csv").write_bytes(content)
+        with pytest.raises(FieldValueError, match=r"is not a log of callbacks\.CSV\. Give another path"):
+            callbacks.CSV(tmp_path / "a.csv").start(beginning)
+        assert (tmp_path / "a.csv").read_bytes() == content
+    (tmp_path / "a.csv").write_bytes("study,id\na 2026,1\na 2026,2é".encode()[:-1])  # cut inside a letter
+    callbacks.CSV(tmp_path / "a.csv").start(beginning)
+    assert (tmp_path / "a.csv").read_text() == "study,id\na 2026,1\n"
 
 
 def read(path):

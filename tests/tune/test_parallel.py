@@ -371,6 +371,37 @@ def test_a_file_that_workers_cannot_load(tmp_path, line, guard, lesson):
         assert study.counts() == {"running": 0, "completed": 9, "stopped": 0, "failed": 0}
 
 
+ELSEWHERE = {
+    "models": "import pliant as pg\n\nclass Net(pg.Object):\n    width: int\n\ndef make_space():\n    return Net(pg.intv(1, 9))\n",
+    "score": "def evaluate(program):\n    return program.width\n",
+    "go": """
+import models, score
+import pliant as pg
+from pliant.values.errors import LaunchError
+if __name__ == "__main__":
+    for space in (models.make_space(), models.make_space):
+        try:
+            print(len(pg.search(space, score.evaluate, "random", 2, workers=1, progress=False).trials))
+        except LaunchError as error:
+            print(error)
+""",
+}
+
+
+@pytest.mark.parametrize("is_imported", [False, True])
+def test_the_space_has_classes_that_evaluate_does_not_import(tmp_path, is_imported):
+    """The error says what to do; both remedies work."""
+    for name, text in ELSEWHERE.items():
+        (tmp_path / f"{name}.py").write_text(text)
+    if is_imported:
+        (tmp_path / "score.py").write_text("import models\n" + ELSEWHERE["score"])
+    env = {**os.environ, "PYTHONPATH": PATHS}
+    command = [sys.executable, str(tmp_path / "go.py")]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=True)
+    lesson = r"the type 'models.Net', and 'score:evaluate' does not import the module .* `pg.search\(make_space, evaluate"
+    assert re.search(r"^2\n2\n$" if is_imported else rf"{lesson}.*\n.*\n2\n$", done.stdout)
+
+
 # --- deaths ------------------------------------------------------------------------------------------------
 
 

@@ -74,7 +74,7 @@ def test_link_is_replaced(tmp_path):
 
 
 def test_missing_folder(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"No such file or directory"):
+    with pytest.raises(FileNotFoundError, match=r"No such file or directory: '.*none/a'$"):
         write_atomically(tmp_path / "none" / "a", "x")
 
 

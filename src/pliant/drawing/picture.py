@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from os import PathLike, fspath
+from os import PathLike
 from pathlib import Path
 from typing import Any, final
 
@@ -12,7 +12,7 @@ from pliant.hyper.context import Traced
 from pliant.hyper.template import Template, open_program, template_of
 from pliant.space import Decisions, Space
 from pliant.symbolic.tree.node import Node
-from pliant.values.errors import FieldTypeError, FieldValueError, quote, quote_typed
+from pliant.values.errors import FieldTypeError, FieldValueError, check_file, quote, quote_typed
 from pliant.values.files import write_atomically
 
 from .blocks import Block, walk
@@ -48,10 +48,11 @@ class Drawing:
         """Writes the drawing to a file whose name ends in ``.svg``.
 
         Raises:
+          FieldTypeError: it is not a path.
           FieldValueError: the name has another ending.
           OSError: the file cannot be written.
         """
-        file = Path(fspath(path))
+        file = Path(check_file(path, "a drawing's save(path)"))
         if file.suffix.lower() != ".svg":
             raise FieldValueError(
                 f"a drawing is saved as SVG; got {quote(str(file))}. Let the name end in .svg, and convert the file for other formats."
@@ -101,29 +102,39 @@ def draw(
     Raises:
       DecisionError: the decisions, or the chosen program, are not of this space.
       FieldTypeError: ``other`` is neither decisions of this space nor a program.
+      FieldValueError: the program is nested too deeply.
     """
     if not isinstance(title, str):
         raise FieldTypeError(f"draw(title=...) is a text; got {quote_typed(title)}.")
     if other is not None and chosen is not None:
         raise FieldTypeError("draw(...) takes decisions or `chosen`, not both. Leave one of them out.")
+    try:
+        block = _read(program, other, chosen)
+        return _finish(fold(block) if folded else block, title)
+    except RecursionError:
+        raise FieldValueError(
+            f"this {type(program).__name__} cannot be drawn: it is nested too deeply. Draw a part of it, such as `pg.draw(program.encoder)`."
+        ) from None
+
+
+def _read(program: Any, other: Any, chosen: Any) -> Block:
+    """Returns a program, a space with what is chosen in it, or a difference as a block."""
     program = program.space if isinstance(program, Traced) else open_program(program)
     if isinstance(other, Decisions) or (not isinstance(other, Node) and hasattr(other, "decisions")):
-        block = _draw_chosen(program, getattr(other, "decisions", other))
-    elif chosen is not None:
-        block = _draw_chosen(program, template_of(program).encode(chosen))
-    elif isinstance(program, Space):
-        block = read_space(program, None if other is None else program.parse(other))
-    elif other is None:
-        block = read_program(program)
-    elif has_hole(program) and not isinstance(other, Node) and not is_module(other):
-        block = _draw_chosen(program, other)
-    elif _is_program(other):
-        block = merge(read_program(program), read_program(open_program(other)))
-    else:
-        raise FieldTypeError(
-            f"draw(program, other) compares two programs, or lights decisions in a program with holes; got {quote_typed(other)}."
-        )
-    return _finish(fold(block) if folded else block, title)
+        return _draw_chosen(program, getattr(other, "decisions", other))
+    if chosen is not None:
+        return _draw_chosen(program, template_of(program).encode(chosen))
+    if isinstance(program, Space):
+        return read_space(program, None if other is None else program.parse(other))
+    if other is None:
+        return read_program(program)
+    if has_hole(program) and not isinstance(other, Node) and not is_module(other):
+        return _draw_chosen(program, other)
+    if _is_program(other):
+        return merge(read_program(program), read_program(open_program(other)))
+    raise FieldTypeError(
+        f"draw(program, other) compares two programs, or lights decisions in a program with holes; got {quote_typed(other)}."
+    )
 
 
 def _is_program(value: Any) -> bool:

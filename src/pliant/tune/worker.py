@@ -20,7 +20,15 @@ from pliant.launch.functions import name_of, resolve
 from pliant.space import Decisions
 from pliant.symbolic.json.documents import from_json, to_json
 from pliant.symbolic.read.compare import equal
-from pliant.values.errors import LaunchError, LoadError, PliantError, RewardError, StudyError, quote
+from pliant.values.errors import (
+    LaunchError,
+    LoadError,
+    PliantError,
+    RewardError,
+    StudyError,
+    UnregisteredTypeError,
+    quote,
+)
 from pliant.values.exceptions import Types, describe
 from pliant.values.signature import read_signature
 from pliant.values.text import to_printable
@@ -264,7 +272,14 @@ def program_of(space: dict[str, str]) -> Any:
         return resolve(space["name"])()
     resolve(space["after"])  # imports the module whose classes the program has
     text = space["text"] if "text" in space else Path(space["file"]).read_text("utf-8")
-    return from_json(json.loads(text))
+    try:
+        return from_json(json.loads(text))
+    except UnregisteredTypeError as error:
+        raise LaunchError(
+            f"the space has the type {quote(error.type_name)}, and {space['after']!r} does not import the module that declares it. "
+            "Import that module where `evaluate` is defined; or pass the function that makes the space, which workers import as well: "
+            "`pg.search(make_space, evaluate, ...)`."
+        ) from error
 
 
 @lru_cache(maxsize=4)

@@ -87,7 +87,15 @@ class LoadError(PliantError, ValueError):
 
 
 class UnregisteredTypeError(LoadError, TypeError):
-    """Stored data with a type that is neither registered nor allowed."""
+    """Stored data with a type that is neither registered nor allowed.
+
+    Attributes:
+      type_name: the name of the type, as it is stored.
+    """
+
+    def __init__(self, message: str = "", *, type_name: str = "") -> None:
+        super().__init__(message)
+        self.type_name = type_name
 
 
 class SpaceError(PliantError, ValueError):

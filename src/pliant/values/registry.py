@@ -86,5 +86,6 @@ def find_type(name: object, *, allow: Iterable[Any] = ()) -> Any:
     raise UnregisteredTypeError(
         f"the type {quote(name, 200)} is not registered, and stored data never causes an import"
         f"{suggest(name, _types) or '.'} Import the module that declares it first, which is enough for a symbolic class, "
-        f"and pass any other class or function: `allow=[{name.rpartition('.')[2]:.80}]`. Registered: {listing(sorted(_types), 6)}."
+        f"and pass any other class or function: `allow=[{name.rpartition('.')[2]:.80}]`. Registered: {listing(sorted(_types), 6)}.",
+        type_name=name,
     )

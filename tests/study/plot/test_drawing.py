@@ -80,7 +80,7 @@ def test_spans():
     assert find_span(equal, "y") == (-0.5, 0.5)
 
 
-def test_names_and_options_are_checked(found):
+def test_names_and_options_are_checked(found, tmp_path):
     with pytest.raises(
         FieldValueError, match=r"no figure is called .histroy.; there are .*; did you mean 'history'"
     ):
@@ -90,10 +90,14 @@ def test_names_and_options_are_checked(found):
     with pytest.raises(UnknownFieldError, match=r"'effects' has no option 'values'; .* did you mean 'value'"):
         found.plot.svg("effects", values="reward")
     assert found.plot.svg("effects", value="latency")
-    with pytest.raises(
-        FieldTypeError, match=r"a study, or of the result of pg.sample or pg.search; got \[1\] of type list"
-    ):
+    lesson = r"a study, or of the result of pg.sample or pg.search; got \[1\] of type list. .*`pliant.study.Study.open\(path\)`"
+    with pytest.raises(FieldTypeError, match=lesson):
         Plots([1]).history()
+    space = pg.abstract_search_space(pg.Dict(x=pg.intv(0, 9)))
+    with pg.Study.create(tmp_path / "written.db", space, pg.algorithms.Random(), trials=2) as study:
+        study.tell(study.ask().id, 1.0)
+        with pg.Study.open(tmp_path / "written.db") as other:
+            assert len(read_source(other).told) == 1
 
 
 def test_predicted(found):

@@ -89,13 +89,15 @@ def _make_tiles(screen: Screen) -> Markup:
         link = tag("a", "see the front", href=screen.url("tradeoff"))
         first = make_tile("On the front", f"{len(front):,}", link, main=True)
     done = f"of {info.budget:,}" if info.budget is not None else "no limit"
+    count = len(snapshot.workers)
+    processes = f"{count} process{'' if count == 1 else 'es'}" if count else None
     return tag(
         "section",
         tag(
             "dl",
             first,
             make_tile("Trials", f"{progress.ended:,}", done),
-            make_tile("Running", counts[RUNNING], f"{len(snapshot.workers)} processes" if snapshot.workers else None),
+            make_tile("Running", counts[RUNNING], processes),
             make_tile("Failed", f"{counts[FAILED]:,}", _say_share(counts[FAILED], progress.ended)),
             make_tile("Stopped early", f"{counts[STOPPED]:,}") if counts[STOPPED] else None,
             make_tile("Rate", say_rate(progress.rate), f"median trial {say_seconds(progress.median_seconds)}"),

@@ -52,7 +52,7 @@ class CSV(Callback):
 
     def _read(self) -> list[dict[str, str]]:
         """Returns the rows of the file; the last one may be cut, where a process was killed, and is left out."""
-        text = self.path.read_text("utf-8") if self.path.exists() else ""
+        text = self.path.read_text("utf-8", errors="replace") if self.path.exists() else ""
         whole = text[: text.rfind("\n") + 1]
         reader = csv.DictReader(whole.splitlines(keepends=True))
         names = list(reader.fieldnames or self._names)

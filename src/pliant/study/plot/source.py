@@ -68,7 +68,7 @@ def read_source(study: Any) -> Source:
     if not isinstance(space, Space) or trials is None:
         raise FieldTypeError(
             f"a figure is made of a study, or of the result of pg.sample or pg.search; got {quote_typed(study)}. "
-            "Open a study with `pliant.study.Study.open(path)`, or read it with `Study.view(path)`."
+            "Open a study by its file: `pliant.study.Study.open(path)`, which also reads one that is being written."
         )
     found: Iterable[Trial] = trials() if callable(trials) else trials
     return Source(

@@ -106,8 +106,10 @@ def from_json(data: object, *, allow: Iterable[Any] = (), allow_partial: bool = 
         )
     except (Fault, PliantError) as error:
         cause, place = locate(error)
-        kind = UnregisteredTypeError if isinstance(cause, UnregisteredTypeError) else LoadError
-        raise kind(f"the stored value {place} cannot be loaded: {cause}") from cause
+        message = f"the stored value {place} cannot be loaded: {cause}"
+        if isinstance(cause, UnregisteredTypeError):
+            raise UnregisteredTypeError(message, type_name=cause.type_name) from cause
+        raise LoadError(message) from cause
     except RecursionError:
         raise LoadError(f"the stored value cannot be loaded: {_DEEP}") from None
 
