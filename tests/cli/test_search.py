@@ -417,3 +417,17 @@ def test_a_search_that_decides_budgets_is_no_equal_of_random_search(pliant, fold
         ).output
         assert bool(re.search(note, output)) == ("asha" in name)
         assert ("the same for all rows" in output) == ("asha" not in name)
+
+
+@pytest.mark.parametrize("workers", [[], ["--workers", 1]])
+def test_a_rule_stops_the_search(pliant, darts, workers):
+    command = ["search", "darts.py", "--trials", 40, "--algorithm", "random", *workers]
+    output = pliant(*command, "--stop", "no_improvement(trials=6)").output
+    count = len(rewards("darts.study.db"))
+    assert 6 < count < 40
+    said = "The search was stopped: no improvement during 6 trials. The same command with another --stop, or without, continues it."
+    assert said in output
+    assert said in pliant(*command, "--stop", "no_improvement(trials=6)").output
+    assert len(rewards("darts.study.db")) == count
+    assert "was stopped" not in pliant(*command, "--stop", "no_improvement(40)").output
+    assert len(rewards("darts.study.db")) == 40

@@ -77,6 +77,7 @@ class Contest:
     constraints: tuple[str, ...] = ()
     reuse: bool = False
     time_limit: float | None = None  # seconds of each search
+    stop: str | None = None  # a rule that ends the search
     artifacts: str | None = None  # where trials save files
     keep: str | None = None  # which of them keep theirs
     goes_on: bool = False  # continue the study that exists, whatever its settings are
@@ -91,8 +92,9 @@ class Contest:
           EvaluationError: no program could be evaluated.
         """
         from pliant.tune import sample
+        from pliant.tune.stopping import to_rule
 
-        target, _ = self.target, to_keep(self.keep)
+        target, _, rule = self.target, to_keep(self.keep), to_rule(self.stop)
         evaluate = target.function("evaluate")
         test = target.function("test") if target.has("test") else None
         by_hand = target.make_handmade() is not None  # so that a mistake in it shows before the search
@@ -120,7 +122,7 @@ class Contest:
             seed = "" if self.seed is None else f", seed {self.seed}"
             print_line(console, f"Algorithm: {self.algorithm}{seed}")
             print_line(console, f"Study: {study.path} ({say_progress(study)})")
-            found = choose_by_search("search", program, study, files=self._files, **given)
+            found = choose_by_search("search", program, study, stop=rule, files=self._files, **given)
             more = " with more --trials" if study.is_complete else ""
             end = f"All trials are in {self.path}; run the same command{more} to continue."
             if found is None:
@@ -227,6 +229,7 @@ def choose_by_search(
     runs: Runner,
     console: Console,
     time_limit: float | None = None,
+    stop: Any = None,
     files: dict[str, Any] | None = None,
 ) -> Contender | None:
     """Runs what is left of a study, and returns its best; None of several rewards; raises EvaluationError without rewards.
@@ -238,17 +241,24 @@ def choose_by_search(
       runs: runs the trials.
       console: for the display.
       time_limit: seconds after which no trial starts.
+      stop: a rule that ends the search.
       files: the ``artifacts`` and ``keep`` of the search.
     """
     opened: Any = study  # alone or in a team
     from pliant.tune import sample
 
     kept: dict[str, Any] = files or {}
-    search = sample(program, study=opened, progress=False, timeout_seconds=time_limit, **kept)
+    search = sample(program, study=opened, progress=False, timeout_seconds=time_limit, stop=stop, **kept)
     if not study.is_complete:
         with open_display(console, label, study) as display:
             runs(search, study, display)
-        if time_limit is not None and not study.is_complete:
+        if search.ended == "stopped" and (why := search._source.ended) is not None:
+            why = why.removesuffix(search._source.continues)
+            print_line(
+                console,
+                f"The {label} was {why}. The same command with another --stop, or without, continues it.",
+            )
+        elif time_limit is not None and not study.is_complete:
             print_line(console, f"The {label} was stopped after its time limit of {time_limit:g} s.")
         search = sample(program, study=opened, progress=False, **kept)  # with the trials that workers ran
     best = search.best_reward

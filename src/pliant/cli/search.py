@@ -24,6 +24,11 @@ def refuse_direction(ctx: click.Context, param: click.Parameter, value: str | No
 @click.argument("target", metavar="FILE")
 @click.option("--trials", type=click.IntRange(min=1), help="How many programs to evaluate.  [default: 40]")
 @time_limit
+@click.option(
+    "--stop",
+    metavar="RULE",
+    help="Stop early by 'no_improvement(trials=50)', 'regret_bound(0.01)', 'cost_limit(3600)', or several with | or & between.",
+)
 @click.option("--seed", type=int, default=0, show_default=True, help="Same seed, same search.")
 @click.option(
     "--algorithm", default=ALGORITHM, show_default=True, help="Its name, or NAME(OPTION=VALUE, ...)."

@@ -151,11 +151,13 @@ def run_in_workers(
             return job(trial, parent_id=source.find_parent(trial))
 
         given: dict[str, Any] = {"read": read, "on_end": on_end, "on_interrupt": announce}
-        ending = run(study, launcher, jobs, timeout_seconds=time_limit, walltime=walltime, **given)
+        given |= {"walltime": walltime, "stop": source.find_reason}
+        ending = run(study, launcher, jobs, timeout_seconds=time_limit, **given)
     finally:
         undisturbed(launcher.close)
     if ending.how == "interrupted":
         raise KeyboardInterrupt
+    source.how, source.ended = ending.how, ending.message.replace("Stopped", "stopped", 1).rstrip(".")
 
 
 def evaluate_target(payload: Any, channel: Channel) -> dict[str, Any]:

@@ -71,7 +71,7 @@ class Ending:
     """How a run ended.
 
     Attributes:
-      how: ``complete`` (nothing is left to propose), ``interrupted`` (by Ctrl-C or a signal), ``failures`` or ``timeout``.
+      how: ``complete`` (nothing is left to propose), ``interrupted`` (by Ctrl-C or a signal), ``failures``, ``timeout`` or ``stopped``.
       message: one line for people.
     """
 
@@ -91,6 +91,7 @@ def run(
     max_failures: int | None = None,
     timeout_seconds: float | None = None,
     walltime: Walltime | None = None,
+    stop: Callable[[], str | None] | None = None,
     on_interrupt: Callable[[int], object] | None = None,
     tick: float = TICK,
 ) -> Ending:
@@ -121,6 +122,7 @@ def run(
       max_failures: the number of failed trials of the study after which nothing more is proposed.
       timeout_seconds: wall-clock limit: no job starts after it, and running ones are finished.
       walltime: of the job of a cluster that this process runs in: no job starts that would not end before it.
+      stop: returns why no job should start any more, running ones are finished; None to go on.
       on_interrupt: called once, after the first Ctrl-C, with the number of running jobs.
       tick: seconds between checks without events.
 
@@ -131,7 +133,7 @@ def run(
     """
     hooks = {"read": read or read_call, "watch": watch, "on_end": on_end, "on_interrupt": on_interrupt}
     running = _Run(study, launcher, make_job, **hooks, attempts=attempts, max_failures=max_failures)
-    running.walltime = walltime
+    running.walltime, running.stop = walltime, stop
     with Interrupts(running.tell_interrupt) as interrupts:
         try:
             return running.loop(interrupts, tick, timeout_seconds)
@@ -189,22 +191,27 @@ class _Run:
         self.trials: dict[str, Trial] = {}  # by job
         self.is_starting = False
         self.walltime: Walltime | None = None
+        self.stop: Callable[[], str | None] | None = None
         self.stopping: set[str] = set()  # jobs that were cancelled early, as the algorithm asked
 
     def loop(self, interrupts: Interrupts, tick: float, timeout_seconds: float | None) -> Ending:
         """Runs until no trials are left."""
         deadline = math.inf if timeout_seconds is None else monotonic() + timeout_seconds
+        why: str | None = None  # a rule stops the search
         while True:
             is_last = self.walltime is not None and not self.walltime.may_start()
-            is_late, is_stopped = is_last or monotonic() >= deadline, interrupts.count > 0
+            is_late = is_last or monotonic() >= deadline
             has_failed = self.max_failures is not None and self.failures >= self.max_failures
-            if not (is_stopped or has_failed or is_late):
+            if why is None and self.stop is not None:
+                why = self.stop()
+            is_stopped = interrupts.count > 0
+            if not (is_stopped or has_failed or is_late or why):
                 self.is_starting = True
                 self._fill(interrupts)
                 self.is_starting = False
                 if interrupts.count:  # a signal came meanwhile
                     self.tell_interrupt()
-            if not self.trials and (is_stopped or has_failed or is_late or not self.study.waits):
+            if not self.trials and (is_stopped or has_failed or is_late or why or not self.study.waits):
                 break
             if not self.trials:  # other processes have all remaining trials
                 sleep(tick)
@@ -226,6 +233,8 @@ class _Run:
             return Ending("timeout", "Stopped: the job of the cluster ends before another trial would.")
         if is_late and not self.study.is_complete:
             return Ending("timeout", f"Stopped after the time limit of {timeout_seconds:g} seconds.")
+        if why is not None and not self.study.is_complete:
+            return Ending("stopped", f"Stopped: {why}.")
         return Ending("complete", self.study.exhaustion or "All trials have ended.")
 
     def tell_interrupt(self) -> None:

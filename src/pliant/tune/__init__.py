@@ -10,14 +10,20 @@ from .result import Result
 
 if TYPE_CHECKING:
     from .parallel import search
+    from .stopping import CostLimit, NoImprovement, RegretBound
 
-__all__ = ["Feedback", "Metrics", "Result", "Reward", "Search", "check_reward", "sample", "search"]
+__all__ = ["CostLimit", "Feedback", "Metrics", "NoImprovement", "RegretBound", "Result", "Reward", "Search",
+           "check_reward", "sample", "search"]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
-    """Loads ``search`` when it is first used: it needs the launchers."""
+    """Loads ``search``, which needs the launchers, and the rules that stop a search when they are first used."""
     if name == "search":
         from .parallel import search
 
         return search
+    if name in ("CostLimit", "NoImprovement", "RegretBound"):
+        from . import stopping
+
+        return getattr(stopping, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -25,6 +25,7 @@ _WORDS = {  # what to write: names in other libraries
     "trials=N": "n_trials num_trials max_trials max_evals num_samples n_iter n_iterations",
     "timeout_seconds=N, the wall-clock limit in seconds": "timeout time_limit max_time",
     "callbacks=[function]": "callback",
+    "stop='no_improvement(trials=50)', or another rule": "terminator early_stopping patience",
     _ALGORITHM: "sampler optimizer algo searcher",
     "algorithm='median_stopping', and report rewards on the way with feedback.report(reward, step=N)": "pruner scheduler",
     "study='search.db', a file that stores every trial": "storage study_name",
@@ -106,10 +107,14 @@ def check_timeout(seconds: Any) -> float | None:
     raise FieldValueError(f"timeout_seconds is a number above 0, or None for no limit; got {quote(seconds)}.")
 
 
-def check_ends(timeout: object, owner: str, **counts: object) -> dict[str, Any]:
-    """Returns what ends a search and its trials, as Python's numbers: a time limit, and counts or None for no limit."""
+def check_ends(timeout: object, stop: object, owner: str, **counts: object) -> dict[str, Any]:
+    """Returns what ends a search and its trials: a time limit, a rule, and counts, each None for no limit."""
     found = {name: None if one is None else check_count(one, name, owner) for name, one in counts.items()}
-    return {"timeout_seconds": check_timeout(timeout), **found}
+    if stop is not None:
+        from .stopping import to_rule
+
+        stop = to_rule(stop)
+    return {"timeout_seconds": check_timeout(timeout), "stop": stop, **found}
 
 
 def check_callbacks(callbacks: object) -> tuple[Any, ...]:

@@ -21,13 +21,16 @@ from pliant.values.slips import check_names
 
 from .arguments import REMEDIES, check_callbacks, check_ends, check_holes, check_trials
 from .feedback import Feedback, Reward
+from .opening import study_source
 from .result import Found
-from .source import Callback, MemorySource, Source, study_source
+from .source import Callback, MemorySource, Source
 
 if TYPE_CHECKING:
     from pliant.study import Study, Trial
     from pliant.study.artifacts import Artifacts, Keep
     from pliant.study.callbacks import Callback as Watcher
+
+    from .stopping import Rule
 
 T = TypeVar("T")
 
@@ -36,7 +39,7 @@ T = TypeVar("T")
 class Search(Found[T], Iterator[tuple[T, Feedback]]):
     """A search loop: yields ``(program, feedback)``.  Made by ``pg.sample``.
 
-    It ends after its trials, when the algorithm has nothing left, or when its time is over.  An algorithm that has no first
+    It ends after its trials, when the algorithm has nothing left, when its time is over, or when a rule stops it.  An algorithm that has no first
     trial raises Exhausted.  What was found can be read during the loop and after it: ``best_program``, ``best_reward``,
     ``best_decisions``, ``front``, ``trials``.
     """
@@ -81,7 +84,7 @@ class Search(Found[T], Iterator[tuple[T, Feedback]]):
 
     @property
     def ended(self) -> str | None:
-        """How the loop ended, as of ``pg.search``: ``complete`` or ``timeout``; None while it runs, or if it was left."""
+        """How the loop ended, as of ``pg.search``: ``complete``, ``timeout`` or ``stopped``; None while it runs, or if it was left."""
         return self._source.how
 
     @property
@@ -119,6 +122,7 @@ class Options(TypedDict, total=False):
     maximize: bool | None
     study: Study | Path | str | None
     timeout_seconds: float | None
+    stop: Rule | str | None
     callbacks: Sequence[Callback | Watcher]
     progress: bool
     attempts: int | None
@@ -164,6 +168,7 @@ def sample(
     maximize: bool | None = None,
     study: Study | Path | str | None = None,
     timeout_seconds: float | None = None,
+    stop: Rule | str | None = None,
     callbacks: Sequence[Callback | Watcher] = (),
     progress: bool = True,
     attempts: int | None = 3,
@@ -186,6 +191,7 @@ def sample(
       maximize: whether higher rewards are better; None for True, or for what an open study has.
       study: the path of a file that stores every trial, so that the same call resumes the search later; or an open study.
       timeout_seconds: wall-clock limit from the first trial: no trial starts after it, the running one is finished.
+      stop: a rule that ends the search, such as ``"no_improvement(trials=50)"`` or ``pg.tune.RegretBound(0.01)``.
       callbacks: functions that are called with each trial that ended; an exception ends the search. Or ``pliant.study.callbacks``.
       progress: whether progress and summary are shown.
       attempts: how often a ``study`` tries a trial whose process ends or whose turn raises an error; None for no limit.
@@ -210,7 +216,7 @@ def sample(
     trials = check_trials(_only(trials, num_examples, None, "trials", "num_examples"))
     given = None if algorithm is None else to_algorithm(algorithm)
     template, make = _prepare(space, to_where(_only(partition_fn, where, None, "partition_fn", "where")))
-    ends, called = check_ends(timeout_seconds, "sample", attempts=attempts), check_callbacks(callbacks)
+    ends, called = check_ends(timeout_seconds, stop, "sample", attempts=attempts), check_callbacks(callbacks)
     source = _open(template, given, study, trials=trials, seed=seed, maximize=maximize)
     source.watch(progress=progress, callbacks=called, files=(artifacts, keep), **ends)
     return Search(template.space, source, make)

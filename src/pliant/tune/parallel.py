@@ -23,10 +23,12 @@ from pliant.values.slips import check_names
 
 from .arguments import REMEDIES, check_callbacks, check_ends, check_holes, check_trials
 from .files import Storage
+from .opening import study_source
 from .progress import write_line
 from .ranks import Ranks, find_ranks
 from .result import Result
-from .source import Callback, StudySource, remove_files, study_source
+from .source import CONTINUES as OTHERWISE
+from .source import Callback, StudySource, remove_files
 from .worker import (
     Lent,
     describe_call,
@@ -42,6 +44,8 @@ if TYPE_CHECKING:
     from pliant.study import Study, Trial
     from pliant.study.artifacts import Keep
     from pliant.study.callbacks import Callback as Watcher
+
+    from .stopping import Rule
 
 T = TypeVar("T")
 ADVICE = "Fix this and run again{}. If many failures are expected, set max_failures=N."
@@ -60,6 +64,7 @@ def search(
     seed: int | None = None,
     maximize: bool | None = None,
     timeout_seconds: float | None = None,
+    stop: Rule | str | None = None,
     callbacks: Sequence[Callback | Watcher] = (),
     progress: bool = True,
     limits: Limits = Limits(),  # noqa: B008  # frozen
@@ -85,6 +90,7 @@ def search(
       seed: replaces the algorithm's seed.
       maximize: whether higher rewards are better; None for True, or for what an open study has.
       timeout_seconds: wall-clock limit: no evaluation starts after it, and those that run are finished.
+      stop: a rule that ends the search, such as ``"no_improvement(trials=50)"`` or ``pg.tune.RegretBound(0.01)``.
       callbacks: functions that are called with each trial that ended; an exception ends the search. Or ``pliant.study.callbacks``.
       progress: whether progress and a summary are shown on standard error.
       limits: time and memory of one evaluation; beyond them, it has failed.
@@ -103,7 +109,7 @@ def search(
     called = (*check_callbacks(callbacks), *check_callbacks([] if on_end is None else [on_end]))
     settings = {"trials": check_trials(trials), "seed": seed, "maximize": maximize}
     given, types = None if algorithm is None else to_algorithm(algorithm), _check_catch(catch)
-    ends = check_ends(timeout_seconds, "search", attempts=attempts, max_failures=max_failures)
+    ends = check_ends(timeout_seconds, stop, "search", attempts=attempts, max_failures=max_failures)
     where = {"launcher": launcher, "seats": _Seats(workers, gpus_per_trial), "limits": limits, "catch": types}
     opened = {"study": study, "algorithm": given, "files": (artifacts, keep), **settings}
     shown = {"callbacks": called, "progress": progress}
@@ -268,7 +274,10 @@ class _Watch:
         from pliant.study.walltime import Walltime
 
         source, work = self.source, self._work
-        source.watch(progress=progress, callbacks=callbacks, timeout_seconds=options["timeout_seconds"])
+        rule = options.pop("stop")
+        source.watch(
+            progress=progress, callbacks=callbacks, timeout_seconds=options["timeout_seconds"], stop=rule
+        )
         if source.begin(sys._getframe()) and work.why is not None:
             write_line(f"search: evaluations run in this process, one at a time: {work.why}")
         ending = run(
@@ -279,12 +288,14 @@ class _Watch:
             on_end=self.end,
             on_interrupt=announce,
             walltime=Walltime.of_environment(),
+            stop=source.find_reason,
             **options,
         )
         remove_files(source)
         if ending.how != "complete":
             why = "Stopped by Ctrl-C" if ending.how == "interrupted" else ending.message
-            source.ended = why.replace("Stopped", "stopped", 1)
+            source.ended = why.replace("Stopped", "stopped", 1).rstrip(".")
+            source.ended += OTHERWISE if ending.how == "stopped" and self._continues else ""
         else:
             source.ended = source.study.exhaustion
             if self._patience is not None:

@@ -277,7 +277,7 @@ class Result(Found[T]):
 
     @property
     def ended(self) -> str:
-        """How the search ended: ``complete``, ``interrupted``, ``failures`` or ``timeout``."""
+        """How the search ended: ``complete``, ``interrupted``, ``failures``, ``timeout`` or ``stopped``, by a rule."""
         return self._how
 
     @property

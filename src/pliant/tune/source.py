@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -13,12 +13,10 @@ from time import monotonic, sleep, time
 from types import FrameType
 from typing import TYPE_CHECKING, Any, final
 
-from pliant.algorithms import Algorithm, Exhausted, to_algorithm
-from pliant.algorithms.options import check_maximize
+from pliant.algorithms import Algorithm, Exhausted
 from pliant.algorithms.rewards import check_arity
-from pliant.hyper.template import Template
 from pliant.space import Decisions
-from pliant.values.errors import EvaluationError, FieldTypeError, LoadError, quote
+from pliant.values.errors import EvaluationError
 
 from .arguments import split_callbacks
 from .feedback import Feedback, Told
@@ -27,30 +25,35 @@ from .result import Tally
 from .text import say_end
 
 if TYPE_CHECKING:
-    from pliant.study import Study, Trial, View
+    from pliant.study import Trial, View
     from pliant.study.callbacks import Beginning
     from pliant.study.store.location import Location
     from pliant.study.writable import Writable
 
     from .files import Storage
+    from .stopping import Rule, Stopping
     from .watchers import Watchers
 
 Callback = Callable[["Trial"], object]
+CONTINUES = "; with another `stop`, or without, the same call continues"
 PAUSE = 0.05  # seconds between requests while other processes have all remaining trials
 
 
 class Source(ABC):
     """Hands out trials and passes rewards on; keeps the best, the time limit, the callbacks and the display of a search."""
 
+    continues = ""  # how a search that a rule stopped goes on
+
     def __init__(self, *, maximize: bool) -> None:
         self.tally = Tally(maximize=maximize)
-        self.how: str | None = None  # the search ended: "complete" or "timeout"
+        self.how: str | None = None  # the search ended: "complete", "timeout" or "stopped"
         self.ended: str | None = None  # why the search has no next trial, unless all trials have ended
         self.callbacks: tuple[Callback, ...] = ()
         self.watchers: Watchers | None = None
         self.timeout: float | None = None  # seconds
         self.attempts: int | None = None  # of a trial whose process ends, at most
         self.deadline: float | None = None
+        self.stopping: Stopping | None = None
         self.display: Display | None = None
         self.earlier = 0  # trials that had ended when the display was opened
         self.has_progress = False
@@ -80,6 +83,10 @@ class Source(ABC):
         """Returns one trial that ended."""
 
     @abstractmethod
+    def later(self, after: int) -> Iterable[Trial]:
+        """Returns the trials with larger ids, also of other processes of the search."""
+
+    @abstractmethod
     def _remove_others(self) -> None:
         """Removes the files of the trials that the search does not keep."""
 
@@ -107,6 +114,7 @@ class Source(ABC):
         progress: bool,
         timeout_seconds: float | None,
         callbacks: tuple[Callback, ...],
+        stop: Rule | None = None,
         attempts: int | None = None,
         files: tuple[object, object] = (None, None),
     ) -> None:
@@ -116,21 +124,28 @@ class Source(ABC):
         self.has_progress, self.timeout = progress, timeout_seconds
         self.callbacks, self.watchers = split_callbacks(callbacks)
         self.attempts = attempts
+        if stop is not None:
+            from .stopping import Stopping
+
+            self.stopping = Stopping(stop, self.later, maximize=self.tally.maximize)
+
+    def find_reason(self) -> str | None:
+        """Returns why the rule of this search stops it now; None if it does not, or all trials have ended."""
+        why = None if self.stopping is None else self.stopping.why()
+        return None if self.stopping is None or self.stopping.count == self.total else why
 
     def take(self) -> Feedback | None:
         """Returns the feedback of the next trial of a loop; None at its end, or when its time is over."""
-        if self.timeout is not None:
-            if self.deadline is None:
-                self.deadline = monotonic() + self.timeout
-            elif monotonic() >= self.deadline:
-                self.how, self.ended = "timeout", f"stopped after the time limit of {self.timeout:g} seconds"
-                self.finish()
-                self.close()
-                return None
         if self.watchers is not None:
             self.watchers.start(self._begin_callbacks, self.trials)
         if self.has_progress:
             self._show()
+        over = self._find_end()
+        if over is not None:
+            self.how, self.ended = over
+            self.finish()
+            self.close()
+            return None
         try:
             asked = self.ask()
         except BaseException:
@@ -144,6 +159,15 @@ class Source(ABC):
         elif self.display is not None:
             self._frame = id(sys._getframe(2))
         return asked
+
+    def _find_end(self) -> tuple[str, str] | None:
+        """Returns how and why the search ends before all its trials; starts its time."""
+        if self.timeout is not None and self.deadline is None:
+            self.deadline = monotonic() + self.timeout
+        if self.timeout is not None and self.deadline is not None and monotonic() >= self.deadline:
+            return "timeout", f"stopped after the time limit of {self.timeout:g} seconds"
+        why = self.find_reason()
+        return None if why is None else ("stopped", f"stopped: {why}{self.continues}")
 
     def begin(self, frame: FrameType) -> bool:
         """Opens the display of a search whose trials run elsewhere, while a frame is there; returns whether it is shown."""
@@ -309,6 +333,9 @@ class MemorySource(Source):
         self._ended.append((trial.decisions, told, self._asked, time()))
         return reward is not None
 
+    def later(self, after: int) -> list[Trial]:
+        return [self.trial(number) for number in range(after + 1, len(self._ended) + 1)]
+
     def trials(self) -> list[Trial]:
         return [self.trial(number) for number in range(1, len(self._ended) + 1)]
 
@@ -333,6 +360,8 @@ class MemorySource(Source):
 @final
 class StudySource(Source):
     """Trials of a study, which keeps them in a file."""
+
+    continues = CONTINUES
 
     def __init__(self, study: Writable, *, owned: bool, algorithm: Algorithm | None = None) -> None:
         super().__init__(maximize=study.maximize)
@@ -410,6 +439,9 @@ class StudySource(Source):
             return False
         return self.study.tell(trial.id, told.reward, metrics=told.metrics).reason is None
 
+    def later(self, after: int) -> Iterable[Trial]:
+        return self.study.trials(after=after)
+
     def trials(self) -> list[Trial]:
         return [self.with_files(trial) for trial in self._readable().trials() if trial.ended is not None]
 
@@ -426,66 +458,10 @@ class StudySource(Source):
         return Study.open(self.study._location) if self._is_closed else self.study
 
 
-def study_source(
-    study: Any,
-    template: Template,
-    algorithm: Algorithm | None,
-    *,
-    trials: int | None,
-    seed: int | None,
-    maximize: bool | None,
-    team: dict[str, Any] | None = None,
-) -> StudySource:
-    """Returns the trials of a study: an open one, or one at a path, which is opened or created.
-
-    With ``team``, options of ``join``, other processes may continue the study at the path at the same time.
-    """
-    from pliant.study import Study  # brings SQLAlchemy, which most loops do not need
-    from pliant.study.store.location import to_location
-    from pliant.study.store.opening import is_free
-    from pliant.study.team.member import join
-    from pliant.study.trials.check import check_space
-    from pliant.study.writable import Writable
-
-    up = check_maximize(maximize)
-    if not isinstance(study, Writable):
-        if algorithm is None:
-            location = to_location(study)
-            algorithm = to_algorithm() if is_free(location) else _rebuild(Study.open(location))
-        given: dict[str, Any] = {"trials": trials, "seed": seed, "maximize": up}
-        if team is None:
-            study = Study.open_or_create(study, template.space, algorithm, **given)
-        else:
-            study = join(study, template.space, algorithm, **given, **team)
-        template.space = study.space
-        return StudySource(study, owned=True, algorithm=algorithm)
-    given = {"algorithm": algorithm, "trials": trials, "seed": seed, "maximize": maximize}
-    for name, value in given.items():
-        if value is not None and not (name == "maximize" and value == study.maximize):
-            raise FieldTypeError(
-                f"an open study has its own {name}; leave out {name}={quote(value)}, or pass the study's path as `study`."
-            )
-    check_space(study.path, study.space, template.space)
-    template.space = study.space
-    return StudySource(study, owned=False)
-
-
 def _make_storage(place: object = None, keep: object = None, study: Location | str | None = None) -> Storage:
     from .files import Storage
 
     return Storage(place, keep, study)
-
-
-def _rebuild(study: Study) -> Algorithm:
-    """Returns the algorithm that a study was made with; the default where it cannot be rebuilt, which the study refuses."""
-    from pliant.algorithms.description import rebuild
-
-    with study:
-        description = study.info().description
-    try:
-        return rebuild(dict(description))
-    except LoadError:
-        return to_algorithm()
 
 
 def _turn(reward: Any, tally: Tally) -> Any:
