@@ -92,15 +92,14 @@ class Contest:
           EvaluationError: no program could be evaluated.
         """
         from pliant.tune import sample
-        from pliant.tune.stopping import to_rule
 
-        target, _, rule = self.target, to_keep(self.keep), to_rule(self.stop)
+        target, _ = self.target, to_keep(self.keep)
         evaluate = target.function("evaluate")
         test = target.function("test") if target.has("test") else None
         by_hand = target.make_handmade() is not None  # so that a mistake in it shows before the search
         opened = open_space(target.make_space()) if self.space is None else open_file(self.space)
         program = opened.program
-        space = sample(program, "random").space
+        space = sample(program, "random", stop=self.stop).space
         print_line(console, f"{target.label}: {str(space).splitlines()[0]}")
 
         if self.restart:  # after all that could be wrong with what was typed, as this cannot be undone
@@ -122,7 +121,7 @@ class Contest:
             seed = "" if self.seed is None else f", seed {self.seed}"
             print_line(console, f"Algorithm: {self.algorithm}{seed}")
             print_line(console, f"Study: {study.path} ({say_progress(study)})")
-            found = choose_by_search("search", program, study, stop=rule, files=self._files, **given)
+            found = choose_by_search("search", program, study, stop=self.stop, files=self._files, **given)
             more = " with more --trials" if study.is_complete else ""
             end = f"All trials are in {self.path}; run the same command{more} to continue."
             if found is None:
@@ -229,7 +228,7 @@ def choose_by_search(
     runs: Runner,
     console: Console,
     time_limit: float | None = None,
-    stop: Any = None,
+    stop: str | None = None,
     files: dict[str, Any] | None = None,
 ) -> Contender | None:
     """Runs what is left of a study, and returns its best; None of several rewards; raises EvaluationError without rewards.

@@ -119,12 +119,11 @@ def run_in_workers(
       KeyboardInterrupt: it was interrupted; after the first Ctrl-C, the trials that ran have ended.
     """
     from pliant.tune.parallel import announce
-    from pliant.tune.source import StudySource, remove_files
+    from pliant.tune.source import StudySource, find_reason, remove_files
     from pliant.tune.worker import make_job
 
     source: StudySource = search._source
     study = source.study
-
     traces: dict[int, str] = {}
     patience = Patience(study, ADVICE)
 
@@ -151,7 +150,7 @@ def run_in_workers(
             return job(trial, parent_id=source.find_parent(trial))
 
         given: dict[str, Any] = {"read": read, "on_end": on_end, "on_interrupt": announce}
-        given |= {"walltime": walltime, "stop": source.find_reason}
+        given |= {"walltime": walltime, "stop": partial(find_reason, source)}
         ending = run(study, launcher, jobs, timeout_seconds=time_limit, **given)
     finally:
         undisturbed(launcher.close)

@@ -97,8 +97,6 @@ def run(
 ) -> Ending:
     """Runs the remaining trials of a study, as many at once as the launcher has slots.
 
-    Ctrl-C once: finish running trials, then stop. Twice: stop now; the interrupted trials run again later.
-
     >>> import tempfile
     >>> from pliant.algorithms import Random
     >>> from pliant.launch import Call, InPlace
@@ -127,7 +125,7 @@ def run(
       tick: seconds between checks without events.
 
     Raises:
-      KeyboardInterrupt: a second Ctrl-C.
+      KeyboardInterrupt: a second Ctrl-C: the interrupted trials run again later. The first one lets them end, then stops.
       LaunchError: a job can never run. Fix this and run again: the study continues with that trial.
       StudyError: the study cannot be written.
     """

@@ -180,8 +180,6 @@ def sample(
 ) -> Search[Any]:
     """Searches a space: ``for program, feedback in pg.sample(space, trials=100): feedback(reward)``.
 
-    Shows progress on standard error and a summary at the end; of searches inside a search, only the outermost is shown.
-
     Args:
       space: a program with holes, a hole, plain containers with holes, or a ``pg.trace``.
       algorithm: an algorithm, or its name such as ``"tpe"``; the default ``Auto`` when None. Used again, it continues.
@@ -193,7 +191,7 @@ def sample(
       timeout_seconds: wall-clock limit from the first trial: no trial starts after it, the running one is finished.
       stop: a rule that ends the search, such as ``"no_improvement(trials=50)"`` or ``pg.tune.RegretBound(0.01)``.
       callbacks: functions that are called with each trial that ended; an exception ends the search. Or ``pliant.study.callbacks``.
-      progress: whether progress and summary are shown.
+      progress: whether progress and a summary are shown on standard error; of searches inside a search, only of the outermost.
       attempts: how often a ``study`` tries a trial whose process ends or whose turn raises an error; None for no limit.
       artifacts: a folder or URL for the files that trials save; None for one beside the study.
       keep: which trials keep their files: ``"best"``, ``"front"``, ``"all"``, a ``Keep``; weights of networks are then saved.

@@ -28,7 +28,7 @@ from .progress import write_line
 from .ranks import Ranks, find_ranks
 from .result import Result
 from .source import CONTINUES as OTHERWISE
-from .source import Callback, StudySource, remove_files
+from .source import Callback, StudySource, find_reason, remove_files
 from .worker import (
     Lent,
     describe_call,
@@ -106,14 +106,17 @@ def search(
     Raises:
       SpaceError, LaunchError, EvaluationError, StudyError: no hole; no import in workers; all trials fail; no study there.
     """
-    called = (*check_callbacks(callbacks), *check_callbacks([] if on_end is None else [on_end]))
     settings = {"trials": check_trials(trials), "seed": seed, "maximize": maximize}
     given, types = None if algorithm is None else to_algorithm(algorithm), _check_catch(catch)
     ends = check_ends(timeout_seconds, stop, "search", attempts=attempts, max_failures=max_failures)
     where = {"launcher": launcher, "seats": _Seats(workers, gpus_per_trial), "limits": limits, "catch": types}
     opened = {"study": study, "algorithm": given, "files": (artifacts, keep), **settings}
-    shown = {"callbacks": called, "progress": progress}
+    shown = {"callbacks": _join(callbacks, on_end), "progress": progress}
     return _search(space, evaluate, where=where, opened=opened, shown=shown, ends=ends)
+
+
+def _join(callbacks: object, on_end: Callback | None) -> tuple[Any, ...]:
+    return (*check_callbacks(callbacks), *check_callbacks([] if on_end is None else [on_end]))
 
 
 def _search(
@@ -288,7 +291,7 @@ class _Watch:
             on_end=self.end,
             on_interrupt=announce,
             walltime=Walltime.of_environment(),
-            stop=source.find_reason,
+            stop=partial(find_reason, source),
             **options,
         )
         remove_files(source)

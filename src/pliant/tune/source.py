@@ -83,7 +83,7 @@ class Source(ABC):
         """Returns one trial that ended."""
 
     @abstractmethod
-    def later(self, after: int) -> Iterable[Trial]:
+    def _later(self, after: int) -> Iterable[Trial]:
         """Returns the trials with larger ids, also of other processes of the search."""
 
     @abstractmethod
@@ -127,12 +127,7 @@ class Source(ABC):
         if stop is not None:
             from .stopping import Stopping
 
-            self.stopping = Stopping(stop, self.later, maximize=self.tally.maximize)
-
-    def find_reason(self) -> str | None:
-        """Returns why the rule of this search stops it now; None if it does not, or all trials have ended."""
-        why = None if self.stopping is None else self.stopping.why()
-        return None if self.stopping is None or self.stopping.count == self.total else why
+            self.stopping = Stopping(stop, maximize=self.tally.maximize)
 
     def take(self) -> Feedback | None:
         """Returns the feedback of the next trial of a loop; None at its end, or when its time is over."""
@@ -166,7 +161,7 @@ class Source(ABC):
             self.deadline = monotonic() + self.timeout
         if self.timeout is not None and self.deadline is not None and monotonic() >= self.deadline:
             return "timeout", f"stopped after the time limit of {self.timeout:g} seconds"
-        why = self.find_reason()
+        why = find_reason(self)
         return None if why is None else ("stopped", f"stopped: {why}{self.continues}")
 
     def begin(self, frame: FrameType) -> bool:
@@ -247,6 +242,14 @@ def remove_files(source: Source) -> None:
     """Removes the files that a search does not keep: after each trial, and at its end, when folders are of no use."""
     if source.storage.keep is not None and source.storage.opened is not None:
         source._remove_others()
+
+
+def find_reason(source: Source) -> str | None:
+    """Returns why the rule of a search stops it now; None if it does not, or all trials have ended."""
+    if source.stopping is None:
+        return None
+    why = source.stopping.why(source._later)
+    return None if source.stopping.count == source.total else why
 
 
 @final
@@ -333,7 +336,7 @@ class MemorySource(Source):
         self._ended.append((trial.decisions, told, self._asked, time()))
         return reward is not None
 
-    def later(self, after: int) -> list[Trial]:
+    def _later(self, after: int) -> list[Trial]:
         return [self.trial(number) for number in range(after + 1, len(self._ended) + 1)]
 
     def trials(self) -> list[Trial]:
@@ -439,7 +442,7 @@ class StudySource(Source):
             return False
         return self.study.tell(trial.id, told.reward, metrics=told.metrics).reason is None
 
-    def later(self, after: int) -> Iterable[Trial]:
+    def _later(self, after: int) -> Iterable[Trial]:
         return self.study.trials(after=after)
 
     def trials(self) -> list[Trial]:

@@ -305,11 +305,11 @@ class Stopping:
 
     Args:
       rule: decides.
-      read: returns the trials of the search with larger ids, in the order of their ids, those that run included.
+      maximize: whether higher rewards are better.
     """
 
-    def __init__(self, rule: Rule, read: Callable[[int], Iterable[Trial]], *, maximize: bool) -> None:
-        self._rule, self._read, self._sign = rule, read, 1.0 if maximize else -1.0
+    def __init__(self, rule: Rule, *, maximize: bool) -> None:
+        self._rule, self._sign = rule, 1.0 if maximize else -1.0
         self._whole = 0  # all trials up to this id have ended
         self._ended: dict[int, Trial] = {}
         self._known: dict[Any, float] = {}
@@ -319,13 +319,16 @@ class Stopping:
         """How many trials had ended at the last look."""
         return len(self._ended)
 
-    def why(self) -> str | None:
+    def why(self, read: Callable[[int], Iterable[Trial]]) -> str | None:
         """Returns why the search should stop now; None if it should not.
+
+        Args:
+          read: returns the trials of the search with larger ids, those that run included.
 
         Raises:
           FieldValueError: the rule cannot judge such trials.
         """
-        found = [trial for trial in self._read(self._whole) if trial.ended is not None]
+        found = [trial for trial in read(self._whole) if trial.ended is not None]
         self._ended |= {trial.id: trial for trial in found}
         while self._whole + 1 in self._ended:
             self._whole += 1
