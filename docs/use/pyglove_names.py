@@ -150,6 +150,11 @@ def make() -> str:
         for kind in ("same", "adapted", "different", "absent")
     }
     lines = [
+        "---",
+        "search:",
+        "  boost: 0.5",
+        "---",
+        "",
         "# PyGlove's names",
         "",
         f"The public names of PyGlove {VERSION}, and what they are in `pliant.pyglove`: "

@@ -253,7 +253,7 @@ def test_save(tmp_path):
     ):
         drawing.save(3)
     assert [file.name for file in tmp_path.iterdir()] == ["space.svg"]
-    with pytest.raises(AttributeError):
+    with pytest.raises(AttributeError, match="cannot assign to field 'title'"):
         drawing.title = "b"
     assert repr(drawing).startswith("<drawing of A space, ")
 
@@ -274,7 +274,7 @@ def test_wrong_arguments():
         FieldTypeError, match=r"draw\(program, other\) compares two programs, or lights decisions .*; got 3"
     ):
         pg.draw(pg.Dict(a=1), 3)
-    with pytest.raises(DecisionError):
+    with pytest.raises(DecisionError, match="at path 'a' must be a candidate index"):
         pg.draw(space, [7])
-    with pytest.raises(DecisionError):
+    with pytest.raises(DecisionError, match="this program is not in the space"):
         pg.draw(space, chosen=pg.Dict(a=3))

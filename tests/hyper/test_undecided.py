@@ -172,7 +172,7 @@ def test_an_attribute_of_the_value_is_missing_as_python_expects(kind):
         "detach",
         "fit",
         "__array__",
-        "_repr_html_",
+        "_repr_latex_",
         "a{b}",
     ):
         assert not hasattr(hole, name)

@@ -100,7 +100,7 @@ def test_the_first_one_is_deleted_when_asked(new_place, tmp_path, kind):
         if kind == "file":
             study.artifacts.save(1, "a.txt", b"one")
     move(here, there, delete=True)
-    with pytest.raises(NoStudyError):
+    with pytest.raises(NoStudyError, match="no study"):
         Study.open(here)
     left = [path.name for path in tmp_path.iterdir() if not path.name.startswith("there")]
     assert [name for name in left if not name.endswith("-lock")] == []
@@ -127,7 +127,7 @@ def test_the_copy_finds_the_files(new_place, tmp_path, kind):
 @pytest.mark.parametrize("kind", KINDS)
 def test_refused(new_place, tmp_path, kind, monkeypatch):
     here, there, other = new_place(kind), new_place(kind), new_place("file")
-    with pytest.raises(NoStudyError):
+    with pytest.raises(NoStudyError, match="no study"):
         move(here, there)
     with Study.create(here, SPACE, make(), trials=9) as study:
         go_on(study, 3)

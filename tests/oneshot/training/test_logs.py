@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import sys
+import time
 
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -69,6 +70,7 @@ def test_what_a_restarted_search_repeats_is_shown_once(tmp_path):
     first = TensorBoardLog(tmp_path)
     for epoch in (1, 2, 3):
         first(record(epoch, 10.0 * epoch, entropy=1.0))
+    time.sleep(1.1)  # files are ordered by the second of their start
     again = TensorBoardLog(tmp_path)
     for epoch in (2, 3):
         again(record(epoch, float(epoch), entropy=0.5))

@@ -294,7 +294,7 @@ def backup(place: str, to: Path) -> None:
 @click.argument("target")
 @click.option("--delete", is_flag=True, help="Delete SOURCE after the copy was verified.  [default: keep it]")
 def move(source: str, target: str, *, delete: bool) -> None:
-    """Copy a study to another place, such as from a file into a database, to continue it there.
+    """Copy a study to another place, to continue it there.
 
     Nothing may write it meanwhile. The copy is compared row by row. Continue one of the two: they are separate studies.
     """
@@ -358,7 +358,7 @@ def workers(place: str, *, form: str) -> None:
     help="Stop when this study is complete. May be repeated.",
 )
 def server(folder: str, *, host: str, port: int | None, names: tuple[str, ...]) -> None:
-    """Run a PostgreSQL server for studies, with its data in FOLDER.
+    """Run a PostgreSQL server with its data in FOLDER.
 
     It runs as an ordinary user until Ctrl-C; the same command starts it again, also on another machine. FOLDER/address
     has its address, with a password; only you may read it. Other machines need --host, as in --host $(hostname).
