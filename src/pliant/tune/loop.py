@@ -21,7 +21,6 @@ from pliant.values.slips import check_names
 
 from .arguments import REMEDIES, check_callbacks, check_ends, check_holes, check_trials
 from .feedback import Feedback, Reward
-from .opening import study_source
 from .result import Found
 from .source import Callback, MemorySource, Source
 
@@ -223,6 +222,8 @@ def sample(
 def _open(template: Template, algorithm: Algorithm | None, study: object, **options: Any) -> Source:
     """Returns where the trials come from: a study, or an algorithm in memory."""
     if study is not None:
+        from .opening import study_source
+
         return study_source(study, template, algorithm, **options)
     algorithm = algorithm or to_algorithm()
     algorithm.setup(template.space, seed=options["seed"], trials=options["trials"])
