@@ -73,6 +73,12 @@ def test_blocks_have_room(block):
     assert all(0 <= x <= scene.size[0] and 0 <= y <= scene.size[1] for x, y in points)
 
 
+def test_a_bypass_that_is_taller_than_its_chain():
+    tall = Block("", "chain", parts=tuple(Block(f"B{i}") for i in range(4)))
+    block = Block("", "chain", parts=(Block("W", "bypass", parts=(Block("A"), tall), has_bypass_part=True),))
+    test_blocks_have_room.hypothesis.inner_test(block)
+
+
 @given(
     st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), max_size=16).map(
         lambda p: sorted({(a, b) for a, b in p if a < b})

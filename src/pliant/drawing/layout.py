@@ -346,9 +346,11 @@ def _bypass(block: Block, parts: Sequence[Placed]) -> Placed:
     """Returns a chain with a line from its input to its output."""
     cut = len(parts) - block.has_bypass_part
     made = _chain(block, parts[:cut])
-    wide, high = made.size
-    made.inner = [((x, y + 22), part) for (x, y), part in made.inner]
-    made.wires = [Wire(tuple((x, y + 22) for x, y in wire.points), wire.role) for wire in made.wires]
+    wide, chain = made.size
+    high = max(chain, parts[-1].size[1]) if block.has_bypass_part else chain
+    top = 22 + (high - chain) / 2
+    made.inner = [((x, y + top), part) for (x, y), part in made.inner]
+    made.wires = [Wire(tuple((x, y + top) for x, y in wire.points), wire.role) for wire in made.wires]
     first, last = made.inner[0], made.inner[-1]
     start, end = (first[0][0] + first[1].size[0] / 2), (last[0][0] + last[1].size[0] / 2)
     right = wide + _BYPASS
@@ -364,7 +366,7 @@ def _bypass(block: Block, parts: Sequence[Placed]) -> Placed:
         made.wires.append(Wire(((start, 6.0), (right, 6.0), (right, high + 38)), has_head=False))
         below = ((right, high + 38),)
         made.size = (right, high + 48)
-    made.wires.append(Wire(((start, 0.0), (start, 22.0))))
+    made.wires.append(Wire(((start, 0.0), (start, first[0][1]))))
     made.wires.append(Wire((*below, (end + 8, high + 38))))
     made.wires.append(Wire(((end, last[0][1] + last[1].size[1]), (end, high + 30))))
     made.words.append(Words((end, high + 42.5), "+", "title", is_middle=True))
