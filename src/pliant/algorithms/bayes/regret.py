@@ -25,8 +25,7 @@ def bound_regret(decisions: Sequence[Decisions], rewards: Sequence[Any]) -> floa
     """Returns the highest upper confidence bound of the space minus the highest lower one of the trials.
 
     Makarova et al., "Automatic termination for hyperparameter optimization", AutoML 2022.  beta is
-    2 log(d t^2 pi^2 / (6 risk)) / 5 for d holes and t trials: the theory, of Srinivas et al., "Gaussian process optimization in the
-    bandit setting", 2010, has the number of programs in place of d, and is known to be pessimistic.  In units of the rewards;
+    2 log(d t^2 pi^2 / (6 risk)) / 5 for d holes and t trials, as in Optuna's terminator.  In units of the rewards;
     infinite while all rewards are equal, which say nothing of their scale.
 
     >>> from pliant.space import choice, flatten
