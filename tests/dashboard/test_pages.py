@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import html
 import io
 import shutil
 from html.parser import HTMLParser
@@ -99,18 +100,30 @@ def test_figure(name, study, browse):
     assert "sandbox" in whole.headers["content-security-policy"]
 
 
-def test_figures_that_do_not_exist(study, browse):
+def test_wrong_requests(study, browse):
+    """What a request asks wrongly is answered by 400 with the reason, as a page and as JSON; what does not exist, by 404."""
     client = browse()
     for path, message in {
-        "nothing": "no figure is called 'nothing'",
-        "history?reference=1": "has no option 'reference'",
-        "effects?value=height": "no trial has a number 'height'",
-        "hypervolume": "one reward each",
+        "figure/nothing": "no figure is called 'nothing'",
+        "figure/history?reference=1": "has no option 'reference'",
+        "figure/effects?value=height": "no trial has a number 'height'",
+        "figure/hypervolume": "one reward each",
+        "figure/predicted": "no trial has a number 'predicted'",
+        "figure/tradeoff?x=reward&y=reward": "takes two numbers",
+        "decisions?value=height": "no trial has a number 'height'",
+        "tradeoff?x=height": "no trial has a number 'height'",
+        "trials?filter=rewrd>1": "trials have no value 'rewrd'; did you mean 'reward'?",
+        "trials?sort=rewrd": "trials have no value 'rewrd'",
+        "compare?trial=one": "a trial is given by its number, such as trial=12; got 'one'",
     }.items():
-        assert message in client.get(f"/s/digits/figure/{path}").text.replace("&#x27;", "'")
-        assert client.get(
-            f"/s/digits/figure/{path.replace('?', '.json?') if '?' in path else path + '.json'}"
-        ).status_code in (400, 500)
+        name, _, query = path.partition("?")
+        page = client.get(f"/s/digits/{path}")
+        assert (page.status_code, message in html.unescape(page.text)) == (400, True), path
+        data = client.get(f"/s/digits/{name}.json?{query}")
+        assert (data.status_code, message in data.json()["fault"]) == (400, True), path
+    assert client.get("/s/digits/trials.csv?filter=rewrd>1").status_code == 400
+    for path in ("trial/99", "compare?trial=99"):
+        assert client.get(f"/s/digits/{path}").status_code == 404
 
 
 def test_filter_and_order(study, browse):
@@ -119,9 +132,6 @@ def test_filter_and_order(study, browse):
         "/s/digits/trials.json", params={"filter": "reward>=0.8 -latency<11", "sort": "-reward"}
     ).json()
     assert [one["id"] for one in found["trials"]] == [9, 8]
-    wrong = client.get("/s/digits/trials", params={"filter": "rewrd>1"})
-    assert "trials have no value &#x27;rewrd&#x27;; did you mean &#x27;reward&#x27;?" in wrong.text
-    assert wrong.status_code == 200
     rows = list(csv.DictReader(io.StringIO(client.get("/s/digits/trials.csv?filter=state:failed").text)))
     assert [row["id"] for row in rows] == ["11"]
     assert rows[0]["reason"].startswith("out of memory <img")

@@ -142,7 +142,7 @@ def test_control(study, browse):
 
     for action, data, status in [
         ("limit", {"trials": "1e9"}, 400),
-        ("limit", {"trials": "3"}, 500),
+        ("limit", {"trials": "3"}, 400),
         ("again", {"trial": "99"}, 404),
         ("drop", {}, 400),
         ("limit", {"trials": "9" * 20_000}, 413),

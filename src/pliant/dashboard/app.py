@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from pliant.study.export import to_csv
 from pliant.study.trials.trial import Trial
-from pliant.values.errors import FeedbackError, FieldValueError, PliantError
+from pliant.values.errors import (
+    DecisionError,
+    FeedbackError,
+    FieldTypeError,
+    FieldValueError,
+    PliantError,
+    UnknownFieldError,
+    quote,
+)
 from pliant.values.packages import require
 
 from .catalog import Catalog
@@ -32,6 +40,7 @@ STATIC: Final = Path(__file__).parent / "static"
 EVENT_SECONDS: Final = 1.0  # between two looks of a page that is open
 _PING: Final = 15  # looks without a change after which a line is sent, so that a lost browser is noticed
 _MOST_STREAMS: Final = 50
+_WRONG_REQUESTS: Final = (FieldValueError, FieldTypeError, UnknownFieldError, DecisionError)
 Made = TypeVar("Made")
 Write = Callable[[Any, Trial], str]  # a trial of a view as Python; empty where its program is not known
 
@@ -99,7 +108,7 @@ class _Routes:
             Route(f"{study}.json", self._page(self._search_json)),
             Route(study, self._page(self._search)),
             Route(f"{study}/live", self._live),
-            Route(f"{study}/trials", self._page(lambda s, r: _html(trials.show(s)))),
+            Route(f"{study}/trials", self._page(self._trials)),
             Route(f"{study}/trials.json", self._page(lambda s, r: _json(trials.to_json(s)))),
             Route(f"{study}/trials.csv", self._page(self._csv)),
             Route(f"{study}/decisions", self._page(lambda s, r: _html(decisions.show(s)))),
@@ -158,6 +167,10 @@ class _Routes:
     def _search_json(self, screen: Screen, request: Request) -> Response:
         return _json(search.to_json(screen))
 
+    def _trials(self, screen: Screen, request: Request) -> Response:
+        found = trials.find_page(screen)
+        return _html(trials.show(screen, found), 400 if found.fault else 200)
+
     def _trial(self, screen: Screen, request: Request) -> Response:
         found = self._find_trial(screen, request.path_params["number"])
         return _html(trial.show(screen, found, self.write(screen.snapshot.view, found)))
@@ -170,12 +183,8 @@ class _Routes:
         return screen.snapshot.view.trial(number)
 
     def _compare(self, screen: Screen, request: Request) -> Response:
-        numbers = [text for text in request.query_params.getlist("trial") if text.strip()]
-        wanted = [
-            int(text)
-            for text in dict.fromkeys(numbers)
-            if text.isascii() and text.isdecimal() and len(text) < 11
-        ]
+        given = [text.strip() for text in request.query_params.getlist("trial")]
+        wanted = [_to_number(text) for text in dict.fromkeys(given) if text]
         found = [self._find_trial(screen, number) for number in wanted[: compare.MOST]]
         if request.url.path.endswith(".json"):
             return _json(compare.to_json(found))
@@ -212,7 +221,7 @@ class _Routes:
         try:
             drawn = self._draw(screen, request)
         except PliantError as error:
-            return _html(tag("p", error, class_="dim"), 200)
+            return _html(tag("p", error, class_="dim"), find_status(error))
         notes = list(drawn.figure.notes)
         if not screen.snapshot.is_whole:
             notes.append(
@@ -312,6 +321,13 @@ async def _in_thread(work: Callable[..., Made], *arguments: Any) -> Made:
     return made
 
 
+def _to_number(text: str) -> int:
+    """Returns the number of a trial in an address."""
+    if not (text.isascii() and text.isdecimal() and len(text) < 11):
+        raise FieldValueError(f"a trial is given by its number, such as trial=12; got {quote(text)}.")
+    return int(text)
+
+
 def _html(text: str, status: int = 200) -> Response:
     return _send(text, "text/html", status=status)
 
@@ -333,9 +349,20 @@ def _missing(why: str, status: int = 404) -> Response:
     return _html(page(title, heading, tag("div", tag("p", why), back, class_="empty card")), status)
 
 
+def find_status(error: Exception) -> int:
+    """Returns the status of an answer: 404 for what does not exist, 400 for what a request asks wrongly, 500 for what cannot be read.
+
+    >>> find_status(FieldValueError("no figure is called 'x'")), find_status(PliantError("the disk reports an error"))
+    (400, 500)
+    """
+    if isinstance(error, FeedbackError):
+        return 404
+    return 400 if isinstance(error, _WRONG_REQUESTS) else 500
+
+
 async def _explain(request: Request, error: Exception) -> Response:
     """Answers where a study or a trial cannot be read: with the message, which tells what to do."""
-    status = 404 if isinstance(error, FeedbackError) else 400 if isinstance(error, FieldValueError) else 500
+    status = find_status(error)
     if request.url.path.endswith(".json"):
         return _json({"fault": str(error)}, status_code=status)
     return _missing(str(error), status)

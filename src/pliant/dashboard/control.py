@@ -40,10 +40,18 @@ def change(place: Location, action: str, fields: dict[str, str]) -> None:
     if action not in ACTIONS:
         raise FieldValueError(f"a study can be changed by {listing(ACTIONS)}; got {quote(action)}.")
     with Study.open(place) as study:
+        proposed = study.info().proposed
         if action == "stop":
+            if not proposed:
+                raise FieldValueError("the study has no trial yet, so its search cannot be stopped.")
             limit_trials(study, None)
         elif action == "limit":
-            limit_trials(study, _to_count(fields, "trials"))
+            count = _to_count(fields, "trials")
+            if count < max(proposed, 1):
+                raise FieldValueError(
+                    f"the study has {proposed} trials already; got {count}. Give a number from {max(proposed, 1)}."
+                )
+            limit_trials(study, count)
         else:
             trial = study.trial(_to_count(fields, "trial"))
             study.enqueue(trial.decisions, f"again, as trial {trial.id}")

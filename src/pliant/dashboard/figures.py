@@ -13,7 +13,7 @@ from pliant.study.plot.plots import FIGURES, choose
 from pliant.study.plot.source import Source, thin
 from pliant.study.plot.svg import to_key, to_svg
 from pliant.study.trials.trial import RUNNING
-from pliant.values.errors import FieldValueError, listing, quote
+from pliant.values.errors import FieldValueError, PliantError, listing, quote
 
 from .reader import Snapshot
 
@@ -71,8 +71,7 @@ class Figures:
           width: in pixels; rounded, so that few widths are kept.
 
         Raises:
-          FieldValueError: no figure has this name or option.
-          PliantError: the trials have not what it shows.
+          FieldValueError: no figure has this name or option, or it does not apply to these trials.
         """
         if name not in FIGURES:
             raise FieldValueError(f"no figure is called {quote(name)}; there are {listing(FIGURES)}.")
@@ -106,14 +105,23 @@ class Figures:
 
 
 def make_figure(source: Source, name: str, options: Mapping[str, str]) -> Figure:
-    """Returns a figure; one about decisions is made of an even part of many trials, and says so."""
+    """Returns a figure; one about decisions is made of an even part of many trials, and says so.
+
+    Raises:
+      FieldValueError: it does not apply to these trials.
+    """
     part = source
     if name in _OF_A_PART and len(source.trials) > SAMPLE:
         part = source.memo.get("part ") or replace(
             source, trials=tuple(thin(list(source.trials), limit=SAMPLE))
         )
         source.memo["part "] = part
-    figure = FIGURES[name](part, **options)
+    try:
+        figure = FIGURES[name](part, **options)
+    except FieldValueError:
+        raise
+    except PliantError as error:  # the trials are read already: this figure is not for them
+        raise FieldValueError(str(error)) from error
     if part is source:
         return figure
     note = f"Made of {len(part.trials):,} of {len(source.trials):,} trials, evenly spread."

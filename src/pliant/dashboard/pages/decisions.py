@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pliant.space.text import say_point
-from pliant.study.plot.source import list_values
+from pliant.study.plot.source import find_values, list_values
 
 from ..figures import Figures, to_data
 from ..markup import Markup, shorten, tag
@@ -15,7 +15,11 @@ _ROWS = 200
 
 
 def show(screen: Screen) -> str:
-    """Returns the page."""
+    """Returns the page.
+
+    Raises:
+      FieldValueError: no trial has the number that the address asks for.
+    """
     names = list_values(screen.snapshot.source)
     heading, tabs = make_heading(screen), make_tabs(screen, "decisions")
     title = f"Decisions · {screen.snapshot.view.name}"
@@ -31,6 +35,8 @@ def show(screen: Screen) -> str:
             wide=True,
         )
     chosen = screen.query.get("value", "")
+    if chosen:
+        find_values(screen.snapshot.source, chosen)
     options = [tag("option", name, value=name, selected=name == chosen) for name in names]
     form = tag(
         "form",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pliant.study.plot.source import list_values
+from pliant.study.plot.source import find_values, list_values
 
 from ..decided import shorten_decisions
 from ..figures import Figures, to_data
@@ -14,7 +14,11 @@ from .layout import Screen, make_card, make_figure, make_heading, make_table, ma
 
 
 def show(screen: Screen) -> str:
-    """Returns the page."""
+    """Returns the page.
+
+    Raises:
+      FieldValueError: no trial has a number that the address asks for.
+    """
     names = list_values(screen.snapshot.source)
     heading = make_heading(screen)
     tabs = make_tabs(screen, "tradeoff")
@@ -33,6 +37,8 @@ def show(screen: Screen) -> str:
         class_="toolbar",
     )
     given = {name: value for name, value in chosen.items() if value}
+    for value in given.values():
+        find_values(screen.snapshot.source, value)
     extra = [make_figure(screen, "hypervolume")] if screen.snapshot.source.objectives > 1 else []
     body = (heading, form, make_figure(screen, "tradeoff", **given), extra, _make_front(screen))
     return page(title, *body, live=screen.url("live"), tabs=tabs, wide=True)

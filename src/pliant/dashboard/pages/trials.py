@@ -77,9 +77,8 @@ def find_page(screen: Screen) -> Found:
     return Found(tuple(found[(number - 1) * SIZE : number * SIZE]), len(found), number, pages)
 
 
-def show(screen: Screen) -> str:
-    """Returns the page."""
-    found = find_page(screen)
+def show(screen: Screen, found: Found) -> str:
+    """Returns the page of some trials."""
     body = (
         make_heading(screen),
         _make_search(screen),
@@ -104,10 +103,14 @@ def show(screen: Screen) -> str:
 
 
 def to_json(screen: Screen) -> dict[str, Any]:
-    """Returns the page of trials as JSON data."""
+    """Returns the page of trials as JSON data.
+
+    Raises:
+      FieldValueError: the filter or the order cannot be read.
+    """
     found = find_page(screen)
     if found.fault:
-        return {"fault": found.fault}
+        raise FieldValueError(found.fault)
     return {
         "count": found.count,
         "page": found.number,
