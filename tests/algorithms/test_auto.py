@@ -74,8 +74,21 @@ def test_short_trials_are_searched_by_tpe_which_knows_the_earlier_ones():
     )
 
 
+def test_times_do_not_count_where_the_search_has_a_seed():
+    quick, slow = ready(Auto()), ready(Auto())
+    for _ in range(12):
+        decisions = quick.propose()
+        assert decisions == slow.propose()
+        for auto, seconds in ((quick, 0.01), (slow, 60.0)):
+            auto.note_time(seconds)
+            auto.feedback(decisions, score(decisions))
+    assert quick.explain() == slow.explain() == "Bayesian: one objective, and fewer than 500 trials"
+    assert quick.state() == slow.state()
+
+
 def test_times_that_are_noted_count_like_given_ones():
-    auto = ready(Auto())
+    auto = Auto()
+    auto.setup(SPACES["flat"]())
     for seconds in (0.1, 60.0, 0.1, 60.0, 60.0):
         auto.note_time(seconds)
         auto.feedback(auto.propose(), 0.5)
@@ -215,7 +228,8 @@ def test_a_wrong_time_is_refused(bad, error):
 
 def test_a_wrapper_explains_and_passes_times_on():
     auto = Auto()
-    around = ready(Deduplicate(auto))
+    around = Deduplicate(auto)
+    around.setup(SPACES["flat"]())
     around.note_time(2.0)
     assert list(auto._times) == [2.0]
     assert around.explain() == auto.explain()

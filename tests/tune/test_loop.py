@@ -96,6 +96,20 @@ def test_a_reward_is_a_finite_number_and_the_trial_stays_open(reward):
     assert search.best_reward == 1.0
 
 
+@pytest.mark.parametrize("stored", [False, True], ids=["in memory", "in a study"])
+@pytest.mark.parametrize("metric", [math.nan, math.inf, "1", None, 1j, 10**400])
+def test_a_metric_is_a_finite_number_and_the_trial_stays_open(tmp_path, metric, stored):
+    search = pg.sample(space(), trials=1, study=tmp_path / "a.db" if stored else None)
+    _, feedback = next(search)
+    with pytest.raises(RewardError, match=r"the metric 'size' of trial 1 is a finite number.*feedback\.skip"):
+        feedback(1.0, metrics={"size": metric})
+    with pytest.raises(FieldTypeError, match="metrics is a dict of numbers by name"):
+        feedback(1.0, metrics=[("size", 1.0)])
+    assert not feedback.is_told
+    feedback(1.0, metrics={"size": np.int64(3)})
+    assert search.trials[0].metrics == {"size": 3.0}
+
+
 def test_rewards_of_other_libraries():
     for reward in (np.float32(0.5), np.array(0.5), np.int64(1)):
         listener = Listener()

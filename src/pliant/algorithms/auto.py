@@ -33,10 +33,10 @@ class Auto(Algorithm):
     The first reward decides the number of objectives; a tuple of one number counts as that number.  A new algorithm
     receives all earlier rewards.
 
-    Equal seeds, equal rewards and equal times give equal searches.  A study records how long each trial took, and a
-    resumed study uses the recorded times.  A loop without a study does not measure: there, say how long a trial takes
-    with ``trial_seconds``; by default it counts as long.  The time of a proposal is predicted from the number of
-    trials, not measured.
+    Equal seeds and equal rewards give equal searches.  So a search with a seed (``pg.search(..., seed=1)``, ``pliant
+    search``) does not look at how long trials took.  A study without a seed does: it records the times, and uses the
+    recorded ones when it is resumed.  Elsewhere say with ``trial_seconds`` how long a trial takes; by default it counts
+    as long.  The time of a proposal is predicted from the number of trials, not measured.
 
     >>> from pliant.space import choice, flatten
     >>> algorithm = Auto(seed=1)
@@ -47,7 +47,7 @@ class Auto(Algorithm):
 
     Args:
       seed: where the random numbers start.
-      trial_seconds: how long a trial takes; None for what the study has recorded, or if it is not known.
+      trial_seconds: how long a trial takes; None for what a study without a seed has recorded, or if it is not known.
 
     Raises:
       FieldTypeError, FieldValueError: ``trial_seconds`` is not a number above 0.
@@ -66,6 +66,7 @@ class Auto(Algorithm):
         return f"{self._method}: {self._why}"
 
     def _setup(self) -> None:
+        self._uses_times = not self._is_seeded
         self._objectives: int | None = None  # of each reward; None before the first
         self._told = self._open = 0  # trials with a reward or failure, and running ones
         self._is_exhausted = False
@@ -133,7 +134,8 @@ class Auto(Algorithm):
         self._open = max(0, self._open - 1)
 
     def _note_time(self, seconds: float) -> None:
-        self._times.append(seconds)
+        if self._uses_times:
+            self._times.append(seconds)
 
     def _note_limits(self, excess: tuple[float, ...]) -> None:
         self._chosen.note_limits(excess)
@@ -143,6 +145,7 @@ class Auto(Algorithm):
             "objectives": self._objectives,
             "told": self._told,
             "open": self._open,
+            "uses_times": self._uses_times,
             "times": list(self._times),
             "exhausted": self._is_exhausted,
             "method": self._method,
@@ -159,6 +162,7 @@ class Auto(Algorithm):
         self._objectives, self._why = objectives, str(state["why"])
         self._told, self._open = int(state["told"]), int(state["open"])
         self._is_exhausted = bool(state["exhausted"])
+        self._uses_times = bool(state.get("uses_times", True))  # absent in studies of before
         self._times.extend(check_number(one, "seconds", "Auto") for one in state["times"])
         self._start(method)
         self._chosen.restore(state["algorithm"])

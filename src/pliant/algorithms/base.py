@@ -77,6 +77,7 @@ class Algorithm(ABC):
         self.seed = check_seed(seed)
         self._space: Space | None = None
         self._planned: int | None = None
+        self._is_seeded = False  # whether the search, not the constructor, gave the seed
 
     # ------------------------------------------------------------------ the interface
 
@@ -123,6 +124,7 @@ class Algorithm(ABC):
         kept = self.seed
         try:
             planned = None if trials is None else check_count(trials, "trials", "setup", least=0)
+            self._is_seeded = seed is not None
             self._begin(space, kept if seed is None else check_seed(seed), planned)
         except BaseException:
             self._space, self.seed, self._planned = None, kept, None

@@ -24,7 +24,8 @@ class Wrapper(Algorithm):
         self.several_rewards, self.for_several = self.algorithm.several_rewards, self.algorithm.for_several
 
     def _setup(self) -> None:
-        self.algorithm.setup(self.space, seed=self.seed, trials=self.planned)
+        is_own = not self._is_seeded and self.seed == self.algorithm.seed
+        self.algorithm.setup(self.space, seed=None if is_own else self.seed, trials=self.planned)
 
     def _propose(self) -> Decisions:
         return self.algorithm.propose()

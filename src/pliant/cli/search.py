@@ -29,13 +29,7 @@ def refuse_direction(ctx: click.Context, param: click.Parameter, value: str | No
     metavar="RULE",
     help="Stop early by 'no_improvement(trials=50)', 'regret_bound(0.01)', 'cost_limit(3600)', or several with | or & between.",
 )
-@click.option(
-    "--seed",
-    type=int,
-    default=0,
-    show_default=True,
-    help="Same seed, same search; with auto, if trials take as long.",
-)
+@click.option("--seed", type=int, default=0, show_default=True, help="Same seed, same search.")
 @click.option(
     "--algorithm", default=ALGORITHM, show_default=True, help="Its name, or NAME(OPTION=VALUE, ...)."
 )

@@ -167,10 +167,16 @@ class Feedback:
           metrics: other numbers that the trial measured, by name; a study stores them, and checks its constraints.
 
         Raises:
-          RewardError: the reward is not a finite number; the trial stays open.
+          RewardError: the reward or a metric is not a finite number; the trial stays open.
+          FieldTypeError: the metrics are not a mapping with names.
           FeedbackError: this trial has its feedback already.
         """
-        self._tell(Told(check_reward(reward), metrics=metrics))
+        checked = check_reward(reward)
+        if metrics is not None and self._source is not None:
+            from pliant.study.trials.constraint import check_metrics  # loops without metrics need no study
+
+            metrics = check_metrics(self.id, metrics)
+        self._tell(Told(checked, metrics=metrics))
 
     def skip(self, reason: str = "", *, cause: Cause = "skipped") -> None:
         """Ends this trial without a reward: it failed, or its program cannot be built (*infeasible*).

@@ -73,6 +73,10 @@ class Encoding:
             self._lay(index, point)
         self.hole = np.array(self._hole, dtype=np.intp)
         self.candidate = np.array(self._candidate, dtype=np.intp)
+        self.floats = [
+            self._hole[self._column[i]] for i in self._column if isinstance(space.points[i], Float)
+        ]
+        """The holes that are floats."""
         self._row = np.array(self._base)
         points = space.points
         self._plain = len(points) == len(space.top) and not self._members and not self._pairs

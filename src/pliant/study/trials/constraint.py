@@ -160,7 +160,7 @@ def check_metrics(trial_id: int, metrics: object) -> dict[str, float]:
         if number is None or not math.isfinite(number):
             raise RewardError(
                 f"the metric {quote(name)} of trial {trial_id} is a finite number; got {quote_typed(value)}. "
-                "Leave it out, or call `study.fail(trial_id, reason)`."
+                "Leave it out, or end the trial without a reward: `feedback.skip(reason)` in a loop, `study.fail(id, reason)`."
             )
         found[to_plain(name)] = number + 0.0
     return found
