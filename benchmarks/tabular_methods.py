@@ -87,7 +87,8 @@ def make_linear(is_number: bool, seed: int, time_limit: float) -> Any:
 class RandomPerceptrons(BaseEstimator):
     """Random search over scikit-learn's perceptrons: the best on a fifth of the rows, trained again on all.
 
-    Sizes, activation, learning rate, L2 penalty, batch size and early stopping are drawn; targets that are numbers are scaled.
+    Sizes, activation, learning rate, L2 penalty, batch size (128 or 256 of more than 2,000 rows) and early stopping are drawn;
+    targets that are numbers are scaled.
     """
 
     def __init__(self, is_number: bool, seed: int, time_limit: float) -> None:
@@ -101,6 +102,7 @@ class RandomPerceptrons(BaseEstimator):
         )
         self.center_, self.width_ = (y.mean(), y.std()) if self.is_number else (0.0, 1.0)
         kind = MLPRegressor if self.is_number else MLPClassifier
+        batches = [32, 128, 256] if len(split[0]) <= 2000 else [128, 256]
         best, chosen, first = -np.inf, None, True
         while first or time.monotonic() - begun < 0.8 * self.time_limit:
             width, depth = int(draw.choice([32, 64, 128, 256])), int(draw.integers(1, 4))
@@ -109,7 +111,7 @@ class RandomPerceptrons(BaseEstimator):
                 activation=str(draw.choice(["relu", "tanh"])),
                 learning_rate_init=float(draw.choice([3e-4, 1e-3, 3e-3, 1e-2])),
                 alpha=float(10 ** draw.uniform(-5, 0)),
-                batch_size=int(min(draw.choice([32, 128, 256]), len(split[0]))),
+                batch_size=int(min(draw.choice(batches), len(split[0]))),
                 early_stopping=bool(draw.integers(2)),
                 random_state=self.seed,
             )
@@ -216,13 +218,21 @@ class _CatBoost(BaseEstimator):
 
 
 def make_flaml(is_number: bool, seed: int, time_limit: float) -> Any:
-    """FLAML: a search over boosted trees, forests and linear models."""
+    """FLAML: a search over boosted trees, forests and linear models; its CatBoost does not stop when the time is over."""
     from flaml import AutoML
 
     options = {
         "task": "regression" if is_number else "classification",
         "metric": "r2" if is_number else "accuracy",
         "time_budget": time_limit,
+        "estimator_list": [
+            "lgbm",
+            "xgboost",
+            "xgb_limitdepth",
+            "rf",
+            "extra_tree",
+            *([] if is_number else ["lrl1"]),
+        ],
         "seed": seed,
         "n_jobs": 1,
         "verbose": 0,
@@ -239,12 +249,20 @@ class _Flaml(Adapter):
         return self
 
 
+def fill_gaps(model: Any) -> Any:
+    """A pipeline with medians for missing numbers, for libraries that take none; other columns stay as they are."""
+    numbers = (SimpleImputer(strategy="median"), make_column_selector(dtype_include="number"))
+    columns = make_column_transformer(numbers, remainder="passthrough", verbose_feature_names_out=False)
+    return make_pipeline(columns.set_output(transform="pandas"), model)
+
+
 def make_real_mlp(is_number: bool, seed: int, time_limit: float) -> Any:
     """RealMLP with tuned defaults (Holzmüller et al. 2024), of pytabkit."""
     from pytabkit import RealMLP_TD_Classifier, RealMLP_TD_Regressor
 
     kind = RealMLP_TD_Regressor if is_number else RealMLP_TD_Classifier
-    return Adapter(kind(random_state=seed, n_threads=1, device="cpu", verbosity=0), is_number, _as_it_is)
+    model = kind(random_state=seed, n_threads=1, device="cpu", verbosity=0)
+    return Adapter(fill_gaps(model), is_number, _as_it_is)
 
 
 def make_tabm(is_number: bool, seed: int, time_limit: float) -> Any:
@@ -252,7 +270,8 @@ def make_tabm(is_number: bool, seed: int, time_limit: float) -> Any:
     from pytabkit import TabM_D_Classifier, TabM_D_Regressor
 
     kind = TabM_D_Regressor if is_number else TabM_D_Classifier
-    return Adapter(kind(random_state=seed, n_threads=1, device="cpu", verbosity=0), is_number, _as_it_is)
+    model = kind(random_state=seed, n_threads=1, device="cpu", verbosity=0)
+    return Adapter(fill_gaps(model), is_number, _as_it_is)
 
 
 def make_autogluon(is_number: bool, seed: int, time_limit: float) -> Any:

@@ -8,6 +8,8 @@ import pytest
 import torch
 
 import pliant as pg
+from pliant.algorithms.policy import PPO, REINFORCE
+from pliant.algorithms.predictor import Greedy, LSTMPredictor, PredictorSearch, Proposals, SequenceEncoding
 from pliant.cli.target import load_target
 from pliant.oneshot import WeightBank
 
@@ -51,6 +53,29 @@ def test_the_loop(example, data, screen, tmp_path):
     assert len(bank) > 16
     chosen = controller.predictions  # those that the predictor chose, with what it expected then
     assert [reward for _, _, reward in chosen] == [reward for _, reward, _ in log[4:]]
+
+
+@pytest.mark.parametrize("kind", [REINFORCE, PPO])
+def test_the_loop_runs_as_it_is_printed(example, data, kind):
+    """The listing of the page, with the names that it uses; its lines are those of the example."""
+    page = (FILE.parents[1] / "docs" / "use" / "mlp_walkthrough.md").read_text("utf-8")
+    listing = page.partition("examples/mlp_walkthrough.py, run by its test -->")[2].split("```")[1]
+    lines = [line.strip() for line in listing.removeprefix("python").splitlines() if line]
+    own = [line.strip() for line in FILE.read_text("utf-8").splitlines()]
+    assert len(lines) == 10
+    assert [line for line in own if line in lines] == lines
+
+    space, proposals = example.vocabulary.make_space(3, inputs=64), Proposals(kind(policy="lstm"), count=3)
+    predictor = LSTMPredictor(epochs=5, reward_range=(0, 1))
+    controller = PredictorSearch(
+        predictor, SequenceEncoding(), Greedy(), proposals, random_trials=1, batch_size=3
+    )
+    controller.setup(pg.abstract_search_space(space))
+    log, names = [], {"controller_epochs": 2, "samples": 3, "pg": pg, "train": example.train, "data": data}
+    names |= {"vocabulary": example.vocabulary, "space": space, "controller": controller, "log": log}
+    exec(listing.removeprefix("python"), {**names, "bank": WeightBank()})
+    assert [guess is None for _, _, guess in log] == [True] * 3 + [False] * 3
+    assert [reward for _, reward, _ in log[3:]] == [reward for _, _, reward in controller.predictions]
 
 
 def test_the_search_is_reproducible_and_resumes(example, data):

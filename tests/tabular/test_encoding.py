@@ -102,7 +102,7 @@ def test_kind_of_a_column(values, kind):
 
 def test_a_column_of_mixed_type_with_few_other_texts():
     found = column([*range(30), "unknown"])
-    assert (found.kind, found.why) == ("number", "1 other text of it count as missing")
+    assert (found.kind, found.why) == ("number", "1 other text in it, counted as missing")
     assert found.has_missing
     assert column([*range(10), *"abcde"]).kind == "category"
 

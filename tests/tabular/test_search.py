@@ -87,7 +87,7 @@ def test_regression_with_rows_without_a_target(people, small):
     income = people["income"].copy()
     income[:5] = np.nan
     found = search_table({**people, "income": income}, "income", **{**small, "epochs": 60})
-    assert found.notes[0] == "5 rows without a target are left out."
+    assert found.notes[0] == "left out: 5 rows without a target."
     assert found.score > 0.5
     assert found.predict(people).shape == (200,)
     with pytest.raises(FieldTypeError, match="a regression has no classes"):

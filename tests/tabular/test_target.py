@@ -69,7 +69,7 @@ def test_rows_without_a_target_are_left_out():
     table = read_table({"x": [1, 2, 3], "y": ["a", None, "b"]})
     kept, notes = split_target(table, ["y"])
     assert kept.columns["x"].tolist() == [1, 3]
-    assert notes == ("1 rows without a target are left out.",)
+    assert notes == ("left out: 1 row without a target.",)
 
 
 @pytest.mark.parametrize(
@@ -92,10 +92,11 @@ def test_no_targets(table, error, message):
 @pytest.mark.parametrize(
     ("values", "options", "message"),
     [
+        (["a"], {}, "the target 'y' has one class, 'a', in the only row. Name another column"),
         (["a"] * 5, {}, "the target 'y' has one class, 'a', in all 5 rows. Name another column"),
         ([3.5] * 5, {}, "the target 'y' is 3.5 in all 5 rows"),
         ([7] * 5, {}, "the target 'y' has one class, '7'"),
-        ([1.5, np.inf, 2.5], {}, "the target 'y' is infinite in 1 rows. Give these rows a finite number"),
+        ([1.5, np.inf, 2.5], {}, "the target 'y' is infinite in 1 row. Write a finite number"),
         (
             [f"c{i}" for i in range(10_000)],
             {},
@@ -141,7 +142,7 @@ def test_a_class_that_training_did_not_have():
         target.encode(read_table({"y": ["a", "z"]}))
     assert target.encode(read_table({"y": ["a"]})).tolist() == [0]
     assert fit(["a", "b", "z"]).encode(read_table({"y": ["a", "z"]})).tolist() == [0, 2]
-    with pytest.raises(FieldValueError, match="1 rows have no value in the column 'y'"):
+    with pytest.raises(FieldValueError, match=r"the column 'y' has no value in 1 row\. Give one"):
         target.encode(read_table({"y": ["a", None]}))
 
 

@@ -157,7 +157,7 @@ def _read_texts(name: str, raw: NDArray[Any]) -> Column:
 
 def _say_others(texts: dict[str, None], count: int, kind: str) -> str:
     others = len(texts) - count
-    return f"{others} other text{'s' * (others > 1)} of it count as missing" if others else ""
+    return f"{others} other text{'s' * (others > 1)} in it, counted as missing" if others else ""
 
 
 def _fit_category(name: str, texts: NDArray[Any], missing: NDArray[Any], *, is_named: bool = False) -> Column:

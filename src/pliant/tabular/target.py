@@ -59,7 +59,8 @@ class Target:
         for name, column in zip(self.names, columns):
             if is_missing(column).any():
                 raise FieldValueError(
-                    f"{int(is_missing(column).sum())} rows have no value in the column {quote(name)}. Remove these rows."
+                    f"the column {quote(name)} has no value in {_name_rows(int(is_missing(column).sum()))}. Give one, or "
+                    "remove these rows."
                 )
         if self.kind == "regression":
             numbers = np.stack([_to_numbers(name, one) for name, one in zip(self.names, columns)], 1)
@@ -97,7 +98,7 @@ def split_target(table: Table, names: Sequence[str]) -> tuple[Table, tuple[str, 
     count = int(gaps.sum())
     if not table.rows or count == table.rows:
         why = (
-            f"in all {count} rows the target {listing(names)} is missing"
+            f"in {_name_all(count)} the target {listing(names)} is missing"
             if count
             else "the table has no rows"
         )
@@ -106,7 +107,15 @@ def split_target(table: Table, names: Sequence[str]) -> tuple[Table, tuple[str, 
         )
     if not count:
         return table, ()
-    return table.take(~gaps), (f"{count} rows without a target are left out.",)
+    return table.take(~gaps), (f"left out: {_name_rows(count)} without a target.",)
+
+
+def _name_rows(count: int) -> str:
+    return f"{count} row{'s' * (count > 1)}"
+
+
+def _name_all(count: int) -> str:
+    return f"all {count} rows" if count > 1 else "the only row"
 
 
 def fit_target(table: Table, names: Sequence[str], *, task: str = "auto", balanced: bool = False) -> Target:
@@ -189,7 +198,8 @@ def _to_numbers(name: str, column: NDArray[Any]) -> NDArray[np.float64]:
     count = int(np.isinf(numbers).sum())
     if count:
         raise FieldValueError(
-            f"the target {quote(name)} is infinite in {count} rows. Give these rows a finite number, or leave them out."
+            f"the target {quote(name)} is infinite in {_name_rows(count)}. Write a finite "
+            "number there, or remove these rows."
         )
     return numbers
 
@@ -198,7 +208,7 @@ def _fit_numbers(names: tuple[str, ...], columns: list[NDArray[np.float64]]) -> 
     for name, column in zip(names, columns):
         if (column == column[0]).all():
             raise FieldValueError(
-                f"there is nothing to learn: the target {quote(name)} is {column[0]:g} in all {len(column)} rows. "
+                f"there is nothing to learn: the target {quote(name)} is {column[0]:g} in {_name_all(len(column))}. "
                 "Name another column as the target, or add rows."
             )
     widths = [float(column.std()) for column in columns]
@@ -224,7 +234,7 @@ def _find_classes(name: str, column: NDArray[Any], rows: int) -> tuple[Any, ...]
     classes = sorted(set(_values(column)), key=_order)
     if len(classes) < 2:
         raise FieldValueError(
-            f"there is nothing to learn: the target {quote(name)} has one class, {quote(str(classes[0]))}, in all {rows} rows. "
+            f"there is nothing to learn: the target {quote(name)} has one class, {quote(str(classes[0]))}, in {_name_all(rows)}. "
             "Name another column as the target, or add rows of another class."
         )
     if len(classes) > MAX_CLASSES:
