@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 import signal
@@ -40,10 +41,15 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 
 def pytest_collection_finish(session):
-    """Refuses names of tests with addresses: each process has others, so that processes could not share the suite."""
+    """Refuses names of tests with addresses: each process has others, so that processes could not share the suite.
+
+    Then freezes what exists: collections of garbage in tests do not look at the modules and tests, which are millions of objects.
+    """
     found = [item.nodeid for item in session.items if re.search(r" at 0x[0-9a-f]{6,}", item.nodeid)]
     if found:
         raise pytest.UsageError("tests have addresses in their names; give them ids: " + ", ".join(found[:5]))
+    gc.collect()
+    gc.freeze()
 
 
 # The longest tests take a minute on two busy cores. After this time a test fails at the line where it waits.

@@ -31,6 +31,7 @@ from torch.nn.utils import parametrize
 import pliant as pg
 from pliant import oneshot
 from pliant.algorithms import Algorithm
+from pliant.hyper.inspection.programs import count_nodes
 from pliant.open_ended import Insert
 
 X = torch.rand(8, 2, generator=torch.Generator().manual_seed(1))
@@ -326,14 +327,10 @@ def abandoned() -> Any:
     return Work, make, fail
 
 
-def parabola(program: Any) -> float:
-    return -((program.x - 2) ** 2)
-
-
 def searched_in_processes() -> Any:
-    result = pg.search(
-        pg.Dict(x=pg.oneof([1, 2, 3])), parabola, "random", trials=4, workers=2, seed=1, progress=False
-    )
+    # A function of the package: workers would import this file, and PyTorch with it.
+    space = pg.Dict(x=pg.oneof([1, 2, 3]))
+    result = pg.search(space, count_nodes, "random", trials=4, workers=2, seed=1, progress=False)
     assert len(result.trials) == 4
     return ()
 

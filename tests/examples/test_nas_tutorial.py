@@ -109,7 +109,7 @@ def test_the_search_end_to_end_and_killed_between(settings, tmp_path, until):
         f"--search_space_module=tutorial.search_spaces.{space}",
         "--local_binary=tutorial/trainer.py",
         f"--local_output_dir={out}",
-        "--max_nas_trial=3",
+        "--max_nas_trial=2",
         "--seed=1",
         "--search_docker_flags",
         f"search_space={space}",
@@ -127,10 +127,10 @@ def test_the_search_end_to_end_and_killed_between(settings, tmp_path, until):
     assert re.search(r'nas_params_str is \{"layers\[0\]\.kernel_size": "\d/2 \([35]\)"', done.stdout)
     assert '"_type": "tutorial.search_spaces.ModelSpec"' in done.stdout
     with Study.open(out / "search.study.db") as study:
-        assert [one.status for one in study.trials()] == ["completed"] * 3
+        assert [one.status for one in study.trials()] == ["completed"] * 2
         assert all(0.3 < one.reward < 1 and one.metrics["model_flops"] > 0 for one in study.trials())
     models = [torch.load(file) for file in out.rglob("model.pt")]  # what each trial trained
-    assert [model["head.weight"].shape[0] for model in models] == [10] * 3
+    assert [model["head.weight"].shape[0] for model in models] == [10] * 2
     trained = subprocess.run(
         command("train", f"--search_job_id={out}", "--train_max_parallel_trial=1"), **settings, timeout=240
     )

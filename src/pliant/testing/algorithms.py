@@ -188,7 +188,7 @@ class AlgorithmSuite:
         batch = [algorithm.propose() for _ in range(self.trials)]
         for proposal in batch:
             algorithm.feedback(proposal, self.reward(proposal))
-        assert len(self.search(algorithm, 20)) == 20
+        assert len(self.search(algorithm, 5)) == 5
 
     @pytest.mark.parametrize("name", ["flat", "conditional", "continuous"])
     def test_feedback_out_of_order_late_missing_or_none(self, name: str) -> None:
