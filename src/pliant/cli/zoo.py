@@ -36,8 +36,15 @@ def list_entries(pattern: str) -> None:
 @zoo.command()
 @click.argument("name")
 @click.option("--samples", type=click.IntRange(min=0), default=0, help="How many random programs to show.")
+@click.option(
+    "--programs",
+    type=click.IntRange(min=0),
+    default=1000,
+    show_default=True,
+    help="How many random programs to build; fewer if the networks are large.",
+)
 @click.option("--seed", type=int, default=0, show_default=True, help="Same seed, same programs.")
-def show(name: str, *, samples: int, seed: int) -> None:
+def show(name: str, *, samples: int, programs: int, seed: int) -> None:
     """Show the entry NAME: its paper, its size and decisions, and the cost of its reference network."""
     from pliant import zoo
 
@@ -54,7 +61,14 @@ def show(name: str, *, samples: int, seed: int) -> None:
         from pliant.hyper.inspection import inspect
 
         structure, cost = _find_structure(entry), _find_cost(entry)
-        found = inspect(entry.make_space(), structure=structure, cost=cost, examples=samples, seed=seed)
+        found = inspect(
+            entry.make_space(),
+            structure=structure,
+            cost=cost,
+            samples=programs,
+            examples=samples,
+            seed=seed,
+        )
         print_line(console, f"\n{found}")
 
 
