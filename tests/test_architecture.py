@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatch
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -171,7 +172,8 @@ class Import:
         return f"{file_of(self.module)}:{self.line} imports {self.target}"
 
 
-def read_imports(module: str, text: str) -> Iterator[Import]:
+@cache  # three checks read all modules
+def read_imports(module: str, text: str) -> tuple[Import, ...]:
     """Every import of a module: at its top, in functions, for type checkers, and by importlib with a plain name."""
     package = module.rpartition(".")[0]
 
@@ -187,7 +189,7 @@ def read_imports(module: str, text: str) -> Iterator[Import]:
                 if isinstance(child, ast.AST):
                     yield from visit(child, lazy=lazy or in_function, typing=typing or body_only)
 
-    yield from visit(ast.parse(text), lazy=False, typing=False)
+    return tuple(visit(ast.parse(text), lazy=False, typing=False))
 
 
 def targets(node: ast.AST, package: str) -> list[str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import statistics
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,8 @@ MAX_FILE, MAX_MEDIAN, MAX_FUNCTION, MAX_METHODS, MAX_POSITIONAL = 500, 180, 60, 
 EMPTY_NAMES = {"util", "utils", "common", "helper", "helpers", "manager", "managers", "misc"}
 
 Sources = Mapping[str, str]
+parse = cache(ast.parse)
+"""Three checks read the same files."""
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -62,7 +65,7 @@ def check_docstrings(sources: Sources) -> list[str]:
     return [
         f"{file_of(module)}: no module docstring; say what the module is, and what it is not"
         for module, text in sources.items()
-        if not ast.get_docstring(ast.parse(text))
+        if not ast.get_docstring(parse(text))
     ]
 
 
@@ -70,7 +73,7 @@ def check_definitions(sources: Sources) -> list[str]:
     """Functions that are too long or take too many positional parameters; classes with too many methods."""
     found = []
     for module, text in sources.items():
-        tree = ast.parse(text)
+        tree = parse(text)
         for node in ast.walk(tree):
             where = f"{file_of(module)}:{getattr(node, 'lineno', 0)}"
             if isinstance(node, Function):
@@ -101,7 +104,7 @@ def check_booleans(sources: Sources) -> list[str]:
     return [
         f"{file_of(module)}:{function.lineno} {name}: the boolean {parameter.arg!r} is keyword-only; put `*,` before it"
         for module, text in sources.items()
-        for name, function, is_method in public_functions(ast.parse(text))
+        for name, function, is_method in public_functions(parse(text))
         for parameter, default in positional(function)[is_method:]
         if not module.startswith(FIXED_MODULES)
         and parameter.arg not in SUBJECTS
