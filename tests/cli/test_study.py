@@ -369,10 +369,21 @@ def test_enqueue_as_the_message_says(pliant, made):
 
 
 def test_upgrade(pliant, made):
-    assert pliant("study", "upgrade", "a.db").output == "a.db has version 3 of the format.\n"
+    assert pliant("study", "upgrade", "a.db").output == "a.db has version 4 of the format.\n"
 
 
-# ------------------------------------------------------------------ resume
+# ------------------------------------------------------------------ pause and resume
+
+
+def test_pause_and_resume(pliant, made):
+    assert pliant("study", "pause", made).output.startswith("paused")
+    assert "is paused already" in pliant("study", "pause", made, status=1).output
+    assert json.loads(pliant("study", "show", made, "--format", "json").output)["state"] == "paused"
+    assert (
+        pliant("study", "resume", made).output
+        == "resumed: the processes that search this study hand out trials again\n"
+    )
+    assert "is not paused" in pliant("study", "resume", made, status=1).output
 
 
 def test_resume_is_the_same_search(pliant, darts):

@@ -115,10 +115,11 @@ def info(study):
 
 
 def test_control(study, browse):
-    """With the token and from its own pages only: stop, another number of trials, a trial again."""
+    """With the token and from its own pages only: pause, stop, another number of trials, a trial again."""
     client = browse(allow_control=True, token=TOKEN)
     own = {"origin": "http://localhost"}
-    assert client.post("/s/digits/control/stop", headers=own).status_code == 403
+    for action in ("pause", "resume", "stop", "limit", "again"):
+        assert client.post(f"/s/digits/control/{action}", headers=own).status_code == 403
     assert "Stop this search" not in client.get("/s/digits").text
     enter(client)
     assert "Stop this search" in client.get("/s/digits").text
@@ -136,6 +137,14 @@ def test_control(study, browse):
         == 303
     )
     assert info(study).queued == 1
+    paused = client.post("/s/digits/control/pause", headers=own)
+    page = client.get(paused.headers["location"]).text
+    assert "The search is paused" in page
+    assert "Resume this search" in page
+    assert client.post("/s/digits/control/pause", headers=own).status_code == 303  # by two users at once
+    assert client.get("/s/digits.json").json()["state"] == "paused"
+    assert client.post("/s/digits/control/resume", headers=own).status_code == 303
+    assert info(study).paused is None
     done = client.post("/s/digits/control/stop", headers=own)
     assert "No more trials are proposed" in client.get(done.headers["location"]).text
     assert info(study).budget == 12
@@ -155,9 +164,10 @@ def test_without_control_nothing_is_changed(study, browse):
     client = browse(token=TOKEN)
     enter(client)
     own = {"origin": "http://localhost"}
-    assert client.post("/s/digits/control/stop", headers=own).status_code == 403
+    for action in ("pause", "resume", "stop", "limit", "again"):
+        assert client.post(f"/s/digits/control/{action}", headers=own).status_code == 403
     assert client.post("/s/digits", headers=own).status_code == 405
-    assert info(study).budget == 40
+    assert (info(study).budget, info(study).paused) == (40, None)
 
 
 def test_it_only_reads(study, browse):

@@ -133,7 +133,7 @@ def test_newer_version(path, space, execute):
     for algorithm in (None, Random()):
         with pytest.raises(
             StudyError,
-            match=r"version 99 of the format, by a newer Pliant; this one knows version 3\. Upgrade",
+            match=r"version 99 of the format, by a newer Pliant; this one knows version 4\. Upgrade",
         ):
             Study.open(path, space, algorithm)
 

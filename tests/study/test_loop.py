@@ -197,7 +197,7 @@ def test_info(place, space):
         study.ask()
         info = study.info()
         assert (info.name, info.path, info.budget, info.proposed) == ("digits", study.path, 4, 1)
-        assert (info.fingerprint, info.maximize, info.schema_version) == (space.fingerprint, True, 3)
+        assert (info.fingerprint, info.maximize, info.schema_version) == (space.fingerprint, True, 4)
         assert (info.exhausted, info.is_complete) == (False, False)
         assert "population_size=9" in info.algorithm
         assert "process" in info.holder

@@ -16,7 +16,8 @@ import pliant
 from pliant.algorithms import MedianStopping, Random, RegularizedEvolution
 from pliant.space import choice, flatten, integer
 from pliant.study import Study
-from pliant.study.store import migrate, sqlite
+from pliant.study.pause import pause_search
+from pliant.study.store import migrate, rows, sqlite
 from pliant.values.errors import SpaceChangedError, StudyChangedError, StudyError
 
 # Made by the last code that wrote version 1: 12 trials of a search, of which two were running when it was killed.
@@ -67,7 +68,7 @@ def told_alone(path):
 def test_it_goes_on_exactly(old):
     alone, proposed = told_alone(old)
     with Study.open(old, SPACE, make()) as study:
-        assert study.info().schema_version == 3
+        assert study.info().schema_version == 4
         assert {trial.id: trial.decisions for trial in study.trials()} == proposed
         assert [study.ask().id, study.ask().id] == [11, 12]  # what was running comes again first
         for trial_id in (12, 11):
@@ -193,7 +194,7 @@ def check_second(study):
         1: "enqueued: by hand",
         2: "enqueued",
     }
-    assert study.info().schema_version == 3
+    assert study.info().schema_version == 4
     assert study.info().description["options"]["algorithm"]["options"]["population_size"] == 4
 
 
@@ -222,6 +223,43 @@ def test_version_2_continues_exactly(second):
         assert all(trial.decisions == study.trial(trial.copied_from).decisions for trial in copies)
     with Study.open(second, SPACE, make_second()) as study:  # replays all of it
         assert study.trial(29).reward == 1.0
+
+
+# --- version 3 ---------------------------------------------------------------------------------------------
+
+
+def make_third(path):
+    """Writes a study as version 3 had it: without the column of a pause."""
+    with Study.create(path, SPACE, make(), trials=9) as study:
+        study.tell(study.ask().id, 0.5)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("ALTER TABLE study DROP COLUMN paused")
+        row = connection.execute("SELECT * FROM study").fetchone()
+        digest = rows.make_digest("study", row[:-1])
+        connection.execute("UPDATE study SET digest = ?", (digest,))
+        connection.execute("UPDATE pliant_schema SET version = 3")
+
+
+def test_version_3_continues(path):
+    make_third(path)
+    with Study.open(path, SPACE) as study:  # as a copy
+        assert (study.info().paused, study.counts()["completed"]) == (None, 1)
+    with Study.open(path, SPACE, make()) as study:
+        pause_search(study)
+    with Study.open(path, SPACE, make()) as study:  # checks the digests of all rows
+        assert (study.ask(), study.info().schema_version) == (None, 4)
+
+
+@pytest.mark.parametrize(
+    ("change", "row"),
+    [("study SET budget = 99", "the row of its settings"), ("trials SET reward = 9", "trial 1")],
+)
+def test_changed_rows_of_version_3_are_found(path, change, row):
+    make_third(path)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(f"UPDATE {change}")
+    with pytest.raises(StudyError, match=f"{row} does not agree with its digest"):
+        Study.open(path, SPACE, make())
 
 
 # --- a crash in the middle ---------------------------------------------------------------------------------
@@ -326,6 +364,6 @@ def test_on_a_server(server, execute):
     with Study.open(place, SPACE, make()) as study:
         study.enqueue([1, 0])
         study.tell(study.ask().id, 0.5, metrics={"a": 1})
-        assert study.info().schema_version == 3
+        assert study.info().schema_version == 4
     with Study.open(place) as study:
         assert study.trial(2).metrics == {"a": 1.0}

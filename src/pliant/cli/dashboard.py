@@ -23,7 +23,7 @@ from pliant.values.text import to_printable
 @click.option(
     "--allow-control",
     is_flag=True,
-    help="Let users with the token stop a search, change its number of trials, and try a trial again.",
+    help="Let users with the token pause or stop a search, change its number of trials, and try a trial again.",
 )
 @click.option(
     "--token",

@@ -1,4 +1,4 @@
-"""What a dashboard may change in a study: its number of trials, and decisions to try next.  Both work while a search runs."""
+"""What a dashboard may change in a study: a pause, its number of trials, decisions to try next.  All work while a search runs."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ from urllib.parse import parse_qs
 
 from pliant.study import Study
 from pliant.study.limit import limit_trials
+from pliant.study.pause import pause_search, resume_search
 from pliant.study.store.location import Location
 from pliant.values.errors import FieldValueError, listing, quote
 
 ACTIONS: Final = {
+    "pause": "The search is paused: no trials are handed out; those that run are finished.",
+    "resume": "The search goes on.",
     "stop": "No more trials are proposed; those that run are finished.",
     "limit": "The number of trials was changed.",
     "again": "These decisions are tried next.",
@@ -30,7 +33,8 @@ def change(place: Location, action: str, fields: dict[str, str]) -> None:
 
     Args:
       place: the study.
-      action: ``stop`` (propose no more trials), ``limit`` (``trials`` in all) or ``again`` (try the decisions of ``trial`` again).
+      action: one of ``ACTIONS``: ``pause``, ``resume``, ``stop`` (propose no more trials), ``limit`` (``trials`` in all) or ``again`` (try
+        the decisions of ``trial`` again).
       fields: those of the form.
 
     Raises:
@@ -40,8 +44,15 @@ def change(place: Location, action: str, fields: dict[str, str]) -> None:
     if action not in ACTIONS:
         raise FieldValueError(f"a study can be changed by {listing(ACTIONS)}; got {quote(action)}.")
     with Study.open(place) as study:
-        proposed = study.info().proposed
-        if action == "stop":
+        info = study.info()
+        proposed = info.proposed
+        if action == "pause":
+            if info.paused is None:
+                pause_search(study)
+        elif action == "resume":
+            if info.paused is not None:
+                resume_search(study)
+        elif action == "stop":
             if not proposed:
                 raise FieldValueError("the study has no trial yet, so its search cannot be stopped.")
             limit_trials(study, None)

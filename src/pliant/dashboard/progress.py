@@ -24,7 +24,7 @@ class Progress:
     """How far a study is.
 
     Attributes:
-      state: ``new``, ``running``, ``unfinished`` (no process works on it) or ``complete``.
+      state: ``new``, ``running``, ``paused``, ``unfinished`` (no process works on it) or ``complete``.
       ended: the number of trials that ended.
       rate: trials that end in a second, lately; None before the second one.
       seconds_left: the remaining time at this rate; None where it is not known.
@@ -48,6 +48,8 @@ def measure(snapshot: Snapshot) -> Progress:
     ended = sum(counts.values()) - counts[RUNNING]
     if info.is_complete:
         state = "complete"
+    elif info.paused is not None:
+        state = "paused"
     elif snapshot.is_live:
         state = "running"
     else:

@@ -63,12 +63,14 @@ class Loop:
     ) -> Trial | None:
         """Returns the next trial: a lost one, an enqueued one, or one that the algorithm proposes.
 
-        Passes the trials that ended meanwhile to ``on_end``: lost ones after ``limit`` attempts, and copies of earlier results.
+        None also while the search is paused.  Passes the trials that ended meanwhile to ``on_end``: lost ones after ``limit`` attempts, and copies of earlier results.
         """
 
         def work(record: Record) -> tuple[Trial | None, list[Trial]]:
             self._put_back_expired(record, limit)
             ended: list[Trial] = []
+            if record.progress().paused is not None:
+                return None, ended
             while (waiting := self.leases.next_waiting()) is not None:
                 if limit is None or waiting.attempts < limit or waiting.cause == INTERRUPTED:
                     count = waiting.attempts + 1

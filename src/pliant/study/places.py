@@ -12,6 +12,7 @@ from pliant.values.errors import NoStudyError, PliantError, StudyError
 from .store.files import ENDINGS
 from .store.location import Location, to_location
 from .study import Study
+from .trials.trial import StudyInfo
 from .view import View
 
 _MAGIC = b"SQLite format 3\0"
@@ -37,6 +38,13 @@ def find_all(text: str) -> list[Entry]:
     return [entry for place in find_places(text) if (entry := _read(place)) is not None]
 
 
+def say_state(info: StudyInfo) -> str:
+    """Returns the state of a study: ``complete``, ``paused``, ``unfinished`` or ``new``."""
+    if info.is_complete:
+        return "complete"
+    return "paused" if info.paused is not None else "unfinished" if info.proposed else "new"
+
+
 def describe(study: View) -> dict[str, Any]:
     """Returns the state of a study as JSON data."""
     info, counts = study.info(), study.counts()
@@ -45,7 +53,7 @@ def describe(study: View) -> dict[str, Any]:
     return {
         "name": info.name,
         "path": str(info.path),
-        "state": "complete" if info.is_complete else "unfinished" if info.proposed else "new",
+        "state": say_state(info),
         "trials": info.proposed,
         "budget": info.budget,
         **counts,
@@ -57,6 +65,7 @@ def describe(study: View) -> dict[str, Any]:
         "constraints": list(info.constraints),
         "created": info.created,
         "writer": info.holder,
+        "paused": info.paused,
         "fingerprint": info.fingerprint,
     }
 

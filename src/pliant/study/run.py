@@ -18,6 +18,7 @@ from pliant.launch.output import TAIL_LINES
 from pliant.values.errors import EvaluationError, FeedbackError, FieldTypeError, PliantError, RewardError
 
 from .interrupts import Interrupts
+from .pause import PauseNotice
 from .store.failpoint import reach
 from .trials.constraint import check_metrics
 from .trials.trial import FAILED, FAILURES, MAX_ATTEMPTS, Cause, Trial
@@ -187,6 +188,7 @@ class _Run:
         self.on_interrupt = options["on_interrupt"]
         self.failures = study.counts()[FAILED]
         self.trials: dict[str, Trial] = {}  # by job
+        self.pauses = PauseNotice(study)
         self.is_starting = False
         self.walltime: Walltime | None = None
         self.stop: Callable[[], str | None] | None = None
@@ -211,7 +213,8 @@ class _Run:
                     self.tell_interrupt()
             if not self.trials and (is_stopped or has_failed or is_late or why or not self.study.waits):
                 break
-            if not self.trials:  # other processes have all remaining trials
+            if not self.trials:  # other processes have all remaining trials, or the search is paused
+                self.pauses.look()
                 sleep(tick)
                 continue
             for event in self.launcher.poll(tick):

@@ -243,7 +243,7 @@ class Study(Writable):
         """Returns the next trial to try, or None when there is nothing more to propose.
 
         First come trials whose worker or process was lost, then enqueued decisions, then proposals of the algorithm. It also
-        returns None while the last trials are running; ``is_complete`` says whether all have ended.
+        returns None while the last trials are running or the search is paused; ``is_complete`` says whether all have ended.
 
         Args:
           worker: the name of the worker, for readers of the study.

@@ -212,6 +212,7 @@ class View:
                 schema_version=SCHEMA_VERSION,
                 constraints=self.constraints,
                 queued=record.count_queued(),
+                paused=progress.paused,
             )
 
         return self._look(work)

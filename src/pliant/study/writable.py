@@ -75,8 +75,9 @@ class Writable(View, ABC):
 
     @property
     def waits(self) -> bool:
-        """Whether ``ask`` may return a trial later, after it returned None: other processes have the remaining ones."""
-        return False
+        """Whether ``ask`` may return a trial later, after it returned None: the search is paused, or others have the remaining ones."""
+        info = self.info()
+        return info.paused is not None and not info.is_complete
 
     @property
     def continues(self) -> bool:

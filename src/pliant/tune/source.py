@@ -36,7 +36,9 @@ if TYPE_CHECKING:
 
 Callback = Callable[["Trial"], object]
 CONTINUES = "; with another `stop`, or without, the same call continues"
-PAUSE = 0.05  # seconds between requests while other processes have all remaining trials
+PAUSE = (
+    0.05  # seconds between requests while other processes have all remaining trials, or the search is paused
+)
 
 
 class Source(ABC):
@@ -59,6 +61,7 @@ class Source(ABC):
         self.has_progress = False
         self.running: Any = None  # the program of the loop's trial, until its feedback
         self.storage = _make_storage()  # of the files of its trials
+        self._over: tuple[str, str] | None = None  # how and why it ended while it waited for a trial
         self._frame: int | None = None  # of the loop, by its id, while a trial of it runs
         self._thread = threading.get_ident()
 
@@ -149,7 +152,7 @@ class Source(ABC):
                 self.display = None
             raise
         if asked is None:
-            self.how = "complete"
+            self.how, self.ended = self._over or ("complete", self.ended)
             self.finish()
         elif self.display is not None:
             self._frame = id(sys._getframe(2))
@@ -391,9 +394,16 @@ class StudySource(Source):
         return None if self.algorithm is None else self.algorithm.explain()
 
     def ask(self) -> Feedback | None:
+        from pliant.study.pause import PauseNotice
         from pliant.study.run import explain_failures
 
+        pauses: PauseNotice | None = None
         while (trial := self.study.ask(attempts=self.attempts, on_end=self.add)) is None and self.study.waits:
+            if (over := self._find_end()) is not None:
+                self._over = over
+                break
+            pauses = pauses or PauseNotice(self.study)
+            pauses.look()
             sleep(PAUSE)
         if trial is None:
             info = self.study.info()

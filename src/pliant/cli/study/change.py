@@ -1,4 +1,4 @@
-"""Commands of ``pliant study`` that change a study: resume, enqueue, upgrade."""
+"""Commands of ``pliant study`` that change a study: pause, resume, enqueue, upgrade."""
 
 from __future__ import annotations
 
@@ -10,9 +10,16 @@ import click
 from rich.console import Console
 
 from pliant.study import Study, StudyInfo
+from pliant.study.pause import resume_search
 from pliant.study.store.location import Location
 from pliant.values.errors import LoadError, StudyError, quote
 from pliant.values.lines import read_json
+
+
+def end_pause(place: Location) -> None:
+    """Ends the pause of a study; raises StudyError where it is not paused."""
+    with Study.open(place) as study:
+        resume_search(study)
 
 
 def resume(console: Console, place: Location, target: str, options: dict[str, Any]) -> None:
@@ -39,7 +46,7 @@ def resume(console: Console, place: Location, target: str, options: dict[str, An
     make = make_algorithm if typed is not None else lambda _: rebuild_algorithm(info)
     algorithm = info.algorithm if typed is None else typed
     make(algorithm)  # before the user's file is loaded, which may take long
-    Contest(
+    contest = Contest(
         load_target(target),
         options.pop("space"),
         place,
@@ -52,7 +59,10 @@ def resume(console: Console, place: Location, target: str, options: dict[str, An
         pool=make_pool(options),
         goes_on=True,
         **options,
-    ).run(console)
+    )
+    if info.paused is not None:
+        end_pause(place)
+    contest.run(console)
 
 
 def rebuild_algorithm(info: StudyInfo) -> Any:

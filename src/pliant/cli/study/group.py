@@ -181,7 +181,7 @@ def rm(places: tuple[str, ...], *, yes: bool) -> None:
 
 @study.command()
 @click.argument("place")
-@click.argument("target", metavar="FILE")
+@click.argument("target", metavar="[FILE]", required=False)
 @click.option("--trials", type=click.IntRange(min=1), help="The new number of all trials.")
 @time_limit
 @click.option(
@@ -193,21 +193,46 @@ def rm(places: tuple[str, ...], *, yes: bool) -> None:
 )
 @number("--top", 5, "The number of best trials to show.")
 @pool_options
-def resume(place: str, target: str, **options: Any) -> None:
-    """Continue a study with its algorithm and settings.
+def resume(place: str, target: str | None, **options: Any) -> None:
+    """End a pause, and continue a study with its algorithm and settings.
 
-    FILE is as for `pliant search`.
+    FILE is as for `pliant search`: the search continues in this process. Without it, the processes that search go on after
+    `pliant study pause`.
     """
     from pliant.study.store.location import to_location
 
-    from ..console import make_console
+    from ..console import make_console, print_line
+    from .change import end_pause
     from .change import resume as go_on
 
     console, location = make_console(), to_location(place)
+    if target is None:
+        end_pause(location)
+        print_line(console, "resumed: the processes that search this study hand out trials again")
+        return
     try:
         go_on(console, location, target, options)
     except KeyboardInterrupt:
         stop(console, location, "Run the same command to continue.")
+
+
+@study.command()
+@click.argument("place")
+def pause(place: str) -> None:
+    """Pause the search of a study, in every process.
+
+    Running trials are finished, and no other is handed out until `pliant study resume PLACE`, also after a restart.
+    """
+    from pliant.study import Study
+    from pliant.study.pause import pause_search
+
+    from ..console import make_console, print_line
+
+    with Study.open(place) as opened:
+        pause_search(opened)
+        running = opened.counts()["running"]
+        still = f"; {running} running trial{'' if running == 1 else 's'} will be finished" if running else ""
+        print_line(make_console(), f"paused{still}")
 
 
 @study.command()

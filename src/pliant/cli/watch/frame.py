@@ -40,7 +40,7 @@ class Frame:
 
     Attributes:
       name: of the study.
-      state: ``complete``, ``running``, ``not running`` or ``new``.
+      state: ``complete``, ``paused``, ``running``, ``not running`` or ``new``.
       algorithm: as text.
       done: how many trials ended.
       failed: how many of them have no reward.
@@ -85,6 +85,7 @@ def make_frame(study: View, follower: Follower, now: float) -> Frame:
     is_held = info.holder is not None and not info.holder.endswith("which has died")
     state = "complete" if info.is_complete else "running" if is_held else "not running"
     state = "new" if state == "not running" and not info.proposed else state
+    state = "paused" if info.paused is not None and not info.is_complete else state
     end = now if state == "running" or not follower.ended else max(follower.ended)
     rate = _find_rate(follower, end)
     total = tally.done if info.exhausted and info.is_complete else info.budget

@@ -18,7 +18,13 @@ from ..console import to_text
 from .frame import BLOCKS, PLAIN_BLOCKS, Frame, draw_history
 
 DECISIONS, ROWS, REASONS = 12, 8, 4  # shown at most
-_STYLES = {"complete": "bold green", "running": "bold cyan", "not running": "bold yellow", "new": "bold"}
+_STYLES = {
+    "complete": "bold green",
+    "running": "bold cyan",
+    "paused": "bold yellow",
+    "not running": "bold yellow",
+    "new": "bold",
+}
 
 
 def draw_frame(frame: Frame, *, is_plain: bool = False) -> RenderableType:

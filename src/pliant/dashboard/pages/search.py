@@ -255,7 +255,7 @@ def _make_control(screen: Screen) -> Markup | None:
     if not screen.may_control:
         if not screen.asks_control:
             return None
-        note = "Open the address that the command printed, with its token, to stop this search or to change its limit."
+        note = "Open the address that the command printed, with its token, to pause or stop this search, or to change its limit."
         return make_card("Control", tag("p", note, class_="dim"), id_="control")
     info = screen.snapshot.info
     limit = tag(
@@ -285,8 +285,23 @@ def _make_control(screen: Screen) -> Markup | None:
             action=screen.url("control/stop"),
         ),
     )
-    is_over = screen.progress.state in ("complete", "new")
-    return make_card("Control", limit, None if is_over else stop, id_="control", class_="control")
+    state = screen.progress.state
+    form = _make_pause(screen, is_paused=state == "paused") if state != "complete" else None
+    pause = tag("div", form, id="pause", data_refresh=True)
+    is_over = state in ("complete", "new") or not info.proposed
+    return make_card("Control", pause, limit, None if is_over else stop, id_="control", class_="control")
+
+
+def _make_pause(screen: Screen, *, is_paused: bool) -> Markup:
+    action, name = ("resume", "Resume this search") if is_paused else ("pause", "Pause this search")
+    note = f"No trials are handed out since {say_time(screen.snapshot.info.paused)}." if is_paused else None
+    return tag(
+        "form",
+        tag("p", note, class_="dim") if note else None,
+        tag("button", name, class_="button main" if is_paused else "button"),
+        method="post",
+        action=screen.url(f"control/{action}"),
+    )
 
 
 def rank(trials: tuple[Trial, ...], trial: Trial, sign: float) -> int | None:

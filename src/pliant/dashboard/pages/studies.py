@@ -16,7 +16,7 @@ from .layout import make_pill, page, study_url
 
 _WIDTH: Final = 240
 _HEIGHT: Final = 44
-_ORDER: Final = {"running": 0, "unfinished": 1, "new": 2, "complete": 3}
+_ORDER: Final = {"running": 0, "paused": 1, "unfinished": 2, "new": 3, "complete": 4}
 
 
 Measure = Callable[[str, Snapshot], Progress]  # returns the progress of a study, by its name in addresses

@@ -18,8 +18,9 @@ from pliant.algorithms.description import is_known
 
 from ..trials.trial import COMPLETED, FAILED, STOPPED, Cause
 from .failpoint import reach
+from .format import find_damaged_rows, list_tables
 from .record import Record
-from .rows import seal
+from .rows import check_row, damaged, seal
 from .tables import (
     ADDED,
     DIGESTED,
@@ -49,6 +50,10 @@ _CAUSES: tuple[tuple[str, Cause], ...] = (
 
 def migrate(record: Record, version: int) -> None:
     """Upgrades the tables of an older version to the present one."""
+    if version == 3:
+        _check_third(record)
+    for number in range(version, SCHEMA_VERSION):  # before all steps, which read whole rows of the settings
+        _add_columns(record, number + 1, "study")
     for number in range(version, SCHEMA_VERSION):
         _add_columns(record, number + 1)
         _STEPS[number](record)
@@ -56,9 +61,12 @@ def migrate(record: Record, version: int) -> None:
     reach("migrated")
 
 
-def _add_columns(record: Record, version: int) -> None:
+def _add_columns(record: Record, version: int, *tables: str) -> None:
+    """Adds the columns of a version, to some tables or to all, that are not there yet."""
     inspector = sa.inspect(record.connection)
     for table, columns in ADDED[version].items():
+        if tables and table not in tables:
+            continue
         known = {column["name"] for column in inspector.get_columns(table)}
         for column in columns:
             if column.name in known:  # of a table that this migration created
@@ -91,9 +99,26 @@ def _from_2(record: Record) -> None:
     seal_rows(record)
 
 
-def seal_rows(record: Record) -> None:
-    """Writes the digest of every row."""
-    for name in metadata.tables.keys() & DIGESTED.keys():
+def _from_3(record: Record) -> None:
+    """Version 4 added since when a study is paused, which the digest of its settings covers."""
+    seal_rows(record, "study")
+
+
+def _check_third(record: Record) -> None:
+    """Checks all rows of version 3; the row of the settings gets another digest."""
+    if (
+        name := next(find_damaged_rows(record, *(one for one in list_tables(record) if one != "study")), None)
+    ) is not None:
+        raise damaged(record.path, f"{name} does not agree with its digest")
+    new = {column.name for column in ADDED[4]["study"]}
+    names = [name for name in (*DIGESTED["study"], "digest") if name not in new]
+    for row in record.connection.execute(sa.select(*(study.c[name] for name in names))):
+        check_row(record.path, "study", row)
+
+
+def seal_rows(record: Record, *names: str) -> None:
+    """Writes the digest of every row of some tables, or of all."""
+    for name in names or metadata.tables.keys() & DIGESTED.keys():
         table = metadata.tables[name]
         key = next(iter(table.columns))
         found = [seal(name, {**row}) for row in record.connection.execute(sa.select(table)).mappings()]
@@ -104,7 +129,7 @@ def seal_rows(record: Record) -> None:
             )
 
 
-_STEPS: dict[int, Callable[[Record], None]] = {1: _from_1, 2: _from_2}
+_STEPS: dict[int, Callable[[Record], None]] = {1: _from_1, 2: _from_2, 3: _from_3}
 
 
 def _read_cause(reason: str) -> Cause:

@@ -57,6 +57,7 @@ _progress = sa.select(
     study.c.exhausted,
     sa.select(sa.func.max(trials.c.id)).scalar_subquery(),
     sa.select(sa.func.min(queue.c.id)).scalar_subquery(),
+    study.c.paused,
 )
 _page = sa.select(trials).where(trials.c.id > sa.bindparam("after")).order_by(trials.c.id).limit(PAGE)
 _page_of_status = _page.where(trials.c.status == sa.bindparam("status"))
@@ -103,6 +104,7 @@ class Progress(NamedTuple):
     exhausted: bool
     proposed: int
     queued: int | None  # the number of the first enqueued decisions
+    paused: str | None  # since when no trials are handed out
 
     @property
     def is_full(self) -> bool:
@@ -154,8 +156,8 @@ class Reading:
 
     def progress(self) -> Progress:
         """Returns the progress of the study."""
-        budget, exhausted, proposed, queued = execute(self.connection, _progress, {}).fetchone()
-        return Progress(budget, exhausted, proposed or 0, queued)
+        budget, exhausted, proposed, queued, paused = execute(self.connection, _progress, {}).fetchone()
+        return Progress(budget, exhausted, proposed or 0, queued, paused)
 
     def last_state(self) -> tuple[int, str]:
         """Returns the last snapshot of the algorithm, and the number of the last event in it."""

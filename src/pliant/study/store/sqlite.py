@@ -33,6 +33,7 @@ from .tables import SCHEMA_VERSION
 
 BUSY_SECONDS = 30.0
 MIN_PAGE = 512  # SQLite takes a shorter file for an empty database, whatever it contains
+MARKED = 3  # the first version of the format with a mark
 MERGE_COMMITS, MERGE_SECONDS = 64, 1.0  # between merges of the log into the file, whichever comes first
 SHARED = ("-wal", "-shm", "-lock")  # files beside the study that all of its processes must share
 # A step is an event, or another commit; `user_version` counts those.
@@ -200,7 +201,7 @@ class SqliteStore(Store):
         """Returns what a study of this version has, in a transaction."""
         (study,) = self._raw.execute("SELECT created FROM study").fetchone() or ("",)
         self._seq, trials, commits = 0, 0, 0
-        if version == SCHEMA_VERSION:  # earlier ones have no mark
+        if version >= MARKED:  # earlier ones have no mark
             self._seq, trials = self._raw.execute(_COUNT).fetchone()
             (commits,) = self._raw.execute("PRAGMA user_version").fetchone()
         self._count = Count(study, self._seq + commits, trials)

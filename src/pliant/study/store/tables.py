@@ -11,7 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 metadata = sa.MetaData()
 
@@ -35,6 +35,7 @@ study = sa.Table(
     sa.Column("holder", sa.Text),  # JSON: the process that writes the study; see `Holder`
     sa.Column("constraints", sa.Text),  # JSON: a list of text such as "latency <= 10"; NULL without
     sa.Column("reuse", sa.Boolean),  # whether decisions that were tried before get their earlier result
+    sa.Column("paused", sa.Text),  # since when no trials are handed out; NULL while they are
     sa.Column("digest", sa.Text),
 )
 
@@ -150,6 +151,7 @@ ADDED = {
         "trials": [trials.c.cause, trials.c.copied_from, trials.c.digest],
         **{table.name: [table.c.digest] for table in (events, states, priors, queue, journal)},
     },
+    4: {"study": [study.c.paused]},
 }
 """The columns that each version added, by table.  Version 2 also added the tables ``priors``, ``queue`` and ``journal``."""
 NUMBERED = ("queue", "journal")  # the database numbers their rows, so that the digest leaves out the number

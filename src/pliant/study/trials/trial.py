@@ -241,6 +241,7 @@ class StudyInfo:
       schema_version: that of the file.
       constraints: the limits on what its trials measure, as text.
       queued: the number of enqueued decisions that wait to be tried.
+      paused: since when the search is paused, in ISO 8601, UTC; None where it is not.
     """
 
     name: str
@@ -258,3 +259,4 @@ class StudyInfo:
     schema_version: int
     constraints: tuple[str, ...] = ()
     queued: int = 0
+    paused: str | None = None
