@@ -85,7 +85,7 @@ class Bayesian(Algorithm):
     and Branin's functions, where all variants were close to each other; half-rank warping and the larger
     deviations because NAS-Bench-201 has outliers and a second-best basin that the landscapes lack.  So these two were
     chosen on a reported table, with other seeds than those of the reported runs.  The prior weight of
-    floats beside choices was chosen on ``examples/digits.py`` and five synthetic functions of both.
+    numbers beside choices was chosen on ``examples/digits.py`` and seven synthetic functions of both.
 
     Args:
       initial: how many trials come first, infeasible ones included: a Latin hypercube in each branch of the space, or random

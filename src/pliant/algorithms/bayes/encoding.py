@@ -73,10 +73,10 @@ class Encoding:
             self._lay(index, point)
         self.hole = np.array(self._hole, dtype=np.intp)
         self.candidate = np.array(self._candidate, dtype=np.intp)
-        self.floats = [
-            self._hole[self._column[i]] for i in self._column if isinstance(space.points[i], Float)
+        self.numbers = [
+            self._hole[at] for i, at in self._column.items() if not isinstance(space.points[i], Choice)
         ]
-        """The holes that are floats."""
+        """The holes that are integers or floats."""
         self._row = np.array(self._base)
         points = space.points
         self._plain = len(points) == len(space.top) and not self._members and not self._pairs

@@ -26,7 +26,7 @@ from .encoding import Encoding, Matrix
 Vector = NDArray[np.float64]
 
 _RELEVANCE = 2.0  # the median weights of all holes together
-_FLOAT = 8.0  # the median weight of a float, in those of a choice
+_NUMBER = 8.0  # the median weight of an integer or a float, in those of a choice
 _JITTER = 1e-6  # added to the noise, for K to be positive definite
 _BOUND = 4.0  # how many deviations a parameter may lie off its prior mean
 _REFUSED = 1e10  # the loss where K is not positive definite in floating point
@@ -39,7 +39,7 @@ class Process:
     Parameters are one vector of logarithms: the weights of holes, the weights of candidates, then a, b and c.
     Their priors are normal.  The medians of the holes add up to 2, so that the distance of two random
     decisions, and with it the prior's roughness, does not grow with the number of holes (Hvarfner et al., "Vanilla
-    Bayesian optimization performs great in high dimensions", 2024, do so by length scales).  A float has eight times
+    Bayesian optimization performs great in high dimensions", 2024, do so by length scales).  A number has eight times
     the median of a choice: rewards are seldom close to linear over the whole range of a learning rate, however many
     choices are beside it.  Targets have mean 0 and deviation 1.
 
@@ -61,7 +61,7 @@ class Process:
         self.encoding = encoding
         holes, candidates = encoding.holes, encoding.candidates
         shares = np.ones(holes)
-        shares[encoding.floats] = _FLOAT
+        shares[encoding.numbers] = _NUMBER
         relevance = np.log(_RELEVANCE * shares / shares.sum())
         self.start: Vector = np.concatenate([relevance, np.zeros(candidates), np.log([1.0, 0.5, 1e-3])])
         """The prior mean."""
