@@ -85,7 +85,7 @@ def main() -> None:
         parts = times[:20], times[-100:], times
         first, last, all_ = (len(part) / sum(part) for part in parts)
         print(
-            f"{name:22} new architectures a second: {first:4.0f} at first, {last:4.0f} at last, {all_:4.0f} over {COUNTED}"
+            f"{name:24} new architectures/s: {first:4.0f} at first, {last:4.0f} at last, {all_:4.0f} over {COUNTED}"
         )
 
 

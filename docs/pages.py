@@ -3,6 +3,7 @@
     python docs/pages.py check PAGE...      runs each page with the budget of the suite, and compares
     python docs/pages.py write PAGE...      runs each page with its full budget, and writes what it prints into the page
     python docs/pages.py notebook PAGE OUT  makes a notebook from a page
+    python docs/pages.py serve              checks pages that standard input names, each in a fork of one process
 
 The blocks of a page run in order, in one process and one empty folder, as a reader would type them; its files are written first.
 Comments say how:
@@ -24,6 +25,7 @@ from __future__ import annotations
 
 import contextlib
 import doctest
+import importlib
 import io
 import json
 import os
@@ -31,6 +33,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,6 +53,14 @@ PRINTED = re.compile(
 TITLE = re.compile(r'title="(?P<name>[^"/]+)"')
 NUMBER = re.compile(r"[-+]?\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?")
 TIME = re.compile(r"\b\d[\d.,]* (?:s|ms|min)\b")
+PRELOADED = (
+    "torch",
+    "pandas",
+    "sklearn.datasets",
+    "sklearn.model_selection",
+    "pliant.oneshot",
+    "pliant.study",
+)
 PROGRESS = re.compile(r"^(?:search: trial|\[).*\n", re.M)
 
 
@@ -124,6 +135,25 @@ def differ(shown: str, printed: str, how: str) -> bool:
     return any(
         abs(a - b) > 0.1 * max(abs(a), abs(b)) for a, b in zip(left, right, strict=True)
     )
+
+
+def fold(line: str, width: int = 88) -> str:
+    """Returns a line of output as a page of 88 columns shows it: a longer one continues on the next, indented.
+
+    Examples:
+        >>> print(fold("decisions  width=64, act=Tanh, depth=2", width=24))
+        decisions  width=64,
+            act=Tanh, depth=2
+    """
+    found, indent = [], ""
+    while len(line) > width:
+        cut = line.rfind(" ", len(indent) + 1, width + 1)
+        if cut < 0:
+            break
+        found.append(line[:cut].rstrip())
+        indent = indent or " " * (len(line) - len(line.lstrip()) + 4)
+        line = indent + line[cut:].lstrip()
+    return "\n".join([*found, line])
 
 
 def run_shell(block: Block, code: str) -> str:
@@ -205,7 +235,7 @@ def run_page(page: Path, *, suite: bool) -> str:
         if block.printed is None:
             continue
         printed = PROGRESS.sub("", printed) if block.reported else printed
-        printed = "".join(f"{line.rstrip()}\n" for line in printed.splitlines())
+        printed = "".join(f"{fold(line.rstrip())}\n" for line in printed.splitlines())
         shown = "".join(f"{line.rstrip()}\n" for line in block.printed.splitlines())
         if suite and differ(shown, printed, block.how):
             raise SystemExit(
@@ -265,8 +295,48 @@ def make_notebook(text: str) -> dict[str, object]:
     }
 
 
+def serve() -> str | None:
+    """Checks pages, each in a fork of this process, which has imported what most of them import.
+
+    Reads a JSON object with ``page`` and ``folder`` from each line of standard input, and answers with ``returncode`` and
+    ``output`` on a line of standard output.
+
+    Returns:
+        In a fork, the page to check in the folder that is now the current one; None at the end of standard input.
+    """
+    for name in PRELOADED:
+        with contextlib.suppress(ModuleNotFoundError):
+            importlib.import_module(name)
+    while line := sys.stdin.readline():
+        asked = json.loads(line)
+        with tempfile.TemporaryFile() as output:
+            with (
+                warnings.catch_warnings()
+            ):  # Python 3.12 warns of threads, such as those that NumPy keeps
+                warnings.simplefilter("ignore", DeprecationWarning)
+                child = os.fork()
+            if child == 0:
+                os.chdir(asked["folder"])
+                for descriptor in (sys.stdout.fileno(), sys.stderr.fileno()):
+                    os.dup2(output.fileno(), descriptor)
+                with open(os.devnull, "rb") as nothing:
+                    os.dup2(nothing.fileno(), sys.stdin.fileno())
+                return str(asked["page"])
+            _, status = os.waitpid(child, 0)
+            output.seek(0)
+            text = output.read().decode("utf-8", "replace")
+        answer = {"returncode": os.waitstatus_to_exitcode(status), "output": text}
+        print(json.dumps(answer), flush=True)
+    return None
+
+
 def main(arguments: list[str]) -> None:
     command, *pages = arguments
+    if command == "serve":
+        page = serve()
+        if page is None:
+            return
+        command, pages = "check", [page]  # the rest is as in a process of its own
     if command == "notebook":
         notebook = make_notebook(Path(pages[0]).read_text("utf-8"))
         Path(pages[1]).write_text(
