@@ -116,6 +116,35 @@ def test_chosen_candidates():
     assert pg.draw(space, trial.best) == pg.draw(space, chosen=trial.best_program)
 
 
+def test_folded_holes_are_separate_decisions_or_one():
+    """A block that is repeated says whether each is decided by itself; a hole with a name is one decision."""
+    hole, named = pg.oneof([8, 16]), pg.oneof([8, 16], name="width")
+    for layers, each in (([Layer(hole) for _ in range(3)], True), ([Layer(named) for _ in range(3)], False), ([Layer(hole), Layer(named)] * 2, True)):  # fmt: skip
+        drawing = pg.draw(Net(layers=layers))
+        assert ("each decided by itself" in str(drawing), "each decided by itself" in drawing.svg) == (
+            each,
+            each,
+        )
+    assert "each decided" not in pg.draw(Net(layers=[Layer(hole) for _ in range(3)]), [1, 1, 1]).svg
+
+
+def test_a_difference_names_changed_arguments_only():
+    (row,) = pg.draw(Layer(8, name="a"), Layer(16, name="a")).block.rows
+    assert (row.name, [chip.text for chip in row.chips]) == ("units", ["8", "16"])
+    block = pg.draw(Layer(8, name="a"), Layer(8)).block
+    assert (block.texts, [one.name for one in block.rows]) == (("8",), ["name"])
+
+
+def test_scheme():
+    light, dark, both = (pg.draw(Net(), scheme=scheme).svg for scheme in ("light", "dark", None))
+    assert ["prefers-color-scheme" in one for one in (light, dark, both)] == [False, False, True]
+    assert light != dark
+    with pytest.raises(
+        FieldValueError, match=r"draw\(scheme=\.\.\.\) is 'light', 'dark', or None .*; got 'night'"
+    ):
+        pg.draw(Net(), scheme="night")
+
+
 def test_arrangement():
     drawing = pg.draw(Net(layers=[Layer(i) for i in (1, 2, 2, 2)]))
     assert [(one.texts, one.times) for one in drawing.block.parts] == [(("1",), 1), (("2",), 3)]

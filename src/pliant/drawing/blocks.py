@@ -33,11 +33,13 @@ class Row:
       name: the argument, or the name of the hole.
       chips: the candidates or values.
       is_open: whether it is a hole.
+      hole: of one that is to be decided: what tells it apart from the others; holes of the same name are decided together.
     """
 
     name: str
     chips: tuple[Chip, ...]
     is_open: bool = True
+    hole: str = field(default="", compare=False)
 
 
 @final
@@ -68,10 +70,13 @@ class Block:
       role: see ``Chip``; ``changed`` if its arguments differ.
       is_open: whether it is a hole.
       times: how many equal ones follow each other.
+      is_separate: whether each of them is decided by itself.
       has_bypass_part: whether the last part is in the bypass.
       note: all arguments, shown under the pointer.
       path: where it is in the program.
       defaults: arguments that have their default, which are not drawn.
+      names: the argument of each of ``texts``; empty where they are not known.
+      hole: see ``Row``.
     """
 
     title: str
@@ -84,10 +89,25 @@ class Block:
     role: Role = "plain"
     is_open: bool = False
     times: int = 1
+    is_separate: bool = False
     has_bypass_part: bool = False
     note: str = ""
     path: str = field(default="", compare=False)
     defaults: tuple[str, ...] = field(default=(), compare=False)
+    names: tuple[str, ...] = field(default=(), compare=False)
+    hole: str = field(default="", compare=False)
+
+
+def list_holes(block: Block) -> list[str]:
+    """Returns what is to be decided in a block.
+
+    >>> list_holes(Block("Layer", rows=(Row("width", (Chip("8"), Chip("16")), hole="layers[0].width"),)))
+    ['layers[0].width']
+    """
+    found = []
+    for one in walk(block):
+        found += [one.hole, *(row.hole for row in one.rows)]
+    return [hole for hole in found if hole]
 
 
 def walk(block: Block) -> Iterator[Block]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from difflib import SequenceMatcher
 
@@ -26,7 +26,7 @@ def merge(old: Block, new: Block) -> Block:
     if not _is_same_kind(old, new):
         return Block("", "stack", parts=(mark(old, "removed"), mark(new, "added")), label=new.label)
     rows, differs = _merge_rows(old, new)
-    texts = new.texts if old.texts == new.texts else ()
+    texts = new.texts if old.texts == new.texts else _find_kept(old, new)
     role: Role = "changed" if differs else "plain"
     same = replace(
         new, texts=texts, rows=rows, role=role, note=f"{old.note}\n→ {new.note}" if differs else new.note
@@ -72,8 +72,42 @@ def _merge_rows(old: Block, new: Block) -> tuple[tuple[Row, ...], bool]:
     return tuple(rows), old.texts != new.texts or old.rows != new.rows
 
 
+def _read_arguments(block: Block, names: Iterable[str] = ()) -> dict[str, str]:
+    """Returns the arguments of a block by name; of those with defaults, the named ones."""
+    found = {name: text.removeprefix(f"{name}=") for name, text in zip(block.names, block.texts)}
+    more = (text.partition("=") for text in block.defaults)
+    return {**found, **{name: text for name, _, text in more if name in names and name not in found}}
+
+
+def _find_kept(old: Block, new: Block) -> tuple[str, ...]:
+    """Returns the arguments that did not change, where their names are known."""
+    if not (old.names and new.names):
+        return ()
+    before = _read_arguments(old, new.names)
+    return tuple(
+        text for name, text in zip(new.names, new.texts) if before.get(name) == text.removeprefix(f"{name}=")
+    )
+
+
 def _compare_texts(old: Block, new: Block) -> list[Row]:
-    """Returns rows for the arguments of both; the unnamed ones are compared as a whole, the others by name."""
+    """Returns a row for each argument that changed; where names are not known, those without are compared as a whole."""
+    if old.names and new.names:
+        first, second = _read_arguments(old, new.names), _read_arguments(new, old.names)
+        removed: Role = "removed"
+        added: Role = "added"
+        return [
+            Row(
+                name,
+                tuple(
+                    Chip(values[name], role)
+                    for values, role in ((first, removed), (second, added))
+                    if name in values
+                ),
+                is_open=False,
+            )
+            for name in dict.fromkeys((*old.names, *new.names))
+            if first.get(name) != second.get(name)
+        ]
     rows = []
     plain = [", ".join(text for text in block.texts if "=" not in text) for block in (old, new)]
     first, second = (dict(text.split("=", 1) for text in block.texts if "=" in text) for block in (old, new))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from .blocks import Block
+from .blocks import Block, list_holes
 
 _PERIOD = 12  # the longest group of blocks that is found to be repeated
 
@@ -27,7 +27,10 @@ def fold(block: Block) -> Block:
 
 
 def fold_sequence(parts: Sequence[Block]) -> list[Block]:
-    """Returns blocks with the repeated ones folded: the group that saves most at each place, the shortest of such."""
+    """Returns blocks with the repeated ones folded: the group that saves most at each place, the shortest of such.
+
+    Where holes of the repeated blocks are different decisions, the folded block says so.
+    """
     found: list[Block] = []
     at = 0
     while at < len(parts):
@@ -37,10 +40,18 @@ def fold_sequence(parts: Sequence[Block]) -> list[Block]:
             found.append(parts[at])
             at += 1
             continue
+        holes = [
+            [hole for part in parts[at + period * place :][:period] for hole in list_holes(part)]
+            for place in range(repeats)
+        ]
+        is_separate = any(one != holes[0] for one in holes)
         if period == 1:
-            found.append(replace(group[0], times=group[0].times * repeats))
+            first = group[0]
+            is_separate = is_separate or first.is_separate
+            found.append(replace(first, times=first.times * repeats, is_separate=is_separate))
         else:
-            found.append(Block("", "chain", parts=tuple(group), times=repeats, path=group[0].path))
+            parted = Block("", "chain", parts=tuple(group), times=repeats, path=group[0].path)
+            found.append(replace(parted, is_separate=is_separate))
         at += period * repeats
     return found
 

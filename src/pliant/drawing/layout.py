@@ -125,7 +125,8 @@ class _Head:
 
     def __init__(self, block: Block, broad: float) -> None:
         self.block = block
-        self.times = f"× {block.times}" if block.times > 1 else ""
+        each = ", each decided by itself" if block.is_separate else ""
+        self.times = f"× {block.times}{each}" if block.times > 1 else ""
         self.lines = _wrap(block.texts)
         self.has_text = bool(self.lines or block.rows)
         self.rows = [_place_row(row, broad) for row in block.rows]

@@ -25,6 +25,7 @@ def to_outline(block: Block) -> str:
 def _lines(block: Block, depth: int) -> Iterator[str]:
     pad = "  " * depth
     times = f"x {block.times}" if block.times > 1 else ""
+    times += ", each decided by itself" if block.is_separate else ""
     title = block.title or {"choice": "choice", "graph": "graph"}.get(block.form, "")
     label = f"{block.label}:" if block.label else ""
     words = " ".join(filter(None, (label, title)))

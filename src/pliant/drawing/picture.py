@@ -12,7 +12,7 @@ from pliant.hyper.context import Traced
 from pliant.hyper.template import Template, open_program, template_of
 from pliant.space import Decisions, Space
 from pliant.symbolic.tree.node import Node
-from pliant.values.errors import FieldTypeError, FieldValueError, check_file, quote, quote_typed
+from pliant.values.errors import FieldTypeError, FieldValueError, check_file, listing, quote, quote_typed
 from pliant.values.files import write_atomically
 
 from .blocks import Block, walk
@@ -24,7 +24,7 @@ from .outline import to_outline
 from .reading import has_hole, is_module, read_program
 from .scene import Scene
 from .space import read_space
-from .svg import to_svg
+from .svg import SCHEMES, to_svg
 
 
 @final
@@ -74,7 +74,13 @@ class Drawing:
 
 
 def draw(
-    program: Any, other: Any = None, *, chosen: Any = None, title: str = "", folded: bool = True
+    program: Any,
+    other: Any = None,
+    *,
+    chosen: Any = None,
+    title: str = "",
+    folded: bool = True,
+    scheme: str | None = None,
 ) -> Drawing:
     """Draws a program or a space; what decisions choose in a space; or the difference of two programs.
 
@@ -95,6 +101,7 @@ def draw(
       chosen: a program of this space, whose candidates are lit; in place of ``other``.
       title: a line above the drawing.
       folded: whether equal neighbours are drawn once, with their number.
+      scheme: its colors, ``"light"`` or ``"dark"``, such as for a printed page; those of the reader's system when None.
 
     Returns:
       The drawing.  A notebook shows it; ``draw(...).save("network.svg")`` writes it.
@@ -102,15 +109,19 @@ def draw(
     Raises:
       DecisionError: the decisions, or the chosen program, are not of this space.
       FieldTypeError: ``other`` is neither decisions of this space nor a program.
-      FieldValueError: the program is nested too deeply.
+      FieldValueError: the program is nested too deeply, or the scheme is another one.
     """
     if not isinstance(title, str):
         raise FieldTypeError(f"draw(title=...) is a text; got {quote_typed(title)}.")
+    if scheme not in (None, *SCHEMES):
+        raise FieldValueError(
+            f"draw(scheme=...) is {listing(SCHEMES)}, or None for the reader's; got {quote(scheme)}."
+        )
     if other is not None and chosen is not None:
         raise FieldTypeError("draw(...) takes decisions or `chosen`, not both. Leave one of them out.")
     try:
         block = _read(program, other, chosen)
-        return _finish(fold(block) if folded else block, title)
+        return _finish(fold(block) if folded else block, title, scheme)
     except RecursionError:
         raise FieldValueError(
             f"this {type(program).__name__} cannot be drawn: it is nested too deeply. Draw a part of it, such as `pg.draw(program.encoder)`."
@@ -150,10 +161,10 @@ def _draw_chosen(program: Any, decisions: Any) -> Block:
     return read_program(program, find_choices(template, parsed))
 
 
-def _finish(block: Block, title: str) -> Drawing:
+def _finish(block: Block, title: str, scheme: str | None) -> Drawing:
     scene = lay_out(block, title)
     name = title or block.title or "a program"
-    return Drawing(name, block, scene, to_svg(scene, name, _find_legend(block)))
+    return Drawing(name, block, scene, to_svg(scene, name, _find_legend(block), scheme=scheme))
 
 
 def _find_legend(block: Block) -> Sequence[tuple[str, str]]:

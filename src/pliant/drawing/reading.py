@@ -97,7 +97,9 @@ class _Reader:
         defaults = tuple(
             f"{k}={say(v, _VALUE)}" for k, v in fields(value) if k not in shown and not is_structure(v)
         )
-        block = Block(name, texts=tuple(texts), rows=tuple(rows), note=note, defaults=defaults)
+        block = Block(
+            name, texts=tuple(texts), rows=tuple(rows), note=note, defaults=defaults, names=tuple(keys)
+        )
         if graphs:
             inner = [self.read(*part[1:], part[0]) for part in parts]
             if not inner and len(graphs) == 1 and graphs[0].title.lower() == name.lower():
@@ -187,7 +189,9 @@ class _Reader:
             own = to_printable(value.name) if value.name else name
             own = own if own == name or not name else f"{name} = {own}"
             count = f"{value.num_choices} of" if isinstance(value, ManyOf) else ""
-            yield Row(": ".join(filter(None, (own, count))), self.read_chips(value, at))
+            yield Row(
+                ": ".join(filter(None, (own, count))), self.read_chips(value, at), hole=self.key(value, at)
+            )
             return
         for key, item in children(value) or ():
             if has_hole(item):
@@ -219,8 +223,18 @@ class _Reader:
         value = f"{choice.value:.4g}" if isinstance(choice.value, float) else say_plain(choice.value, _CHIP)
         return Chip(text, "dim"), Chip(value, "lit")
 
+    def key(self, hole: Any, at: Place) -> str:
+        """Returns what tells a hole apart that is to be decided: its name, or its place; empty once decisions are drawn."""
+        if self.choices is not None:
+            return ""
+        return f"named {hole.name}" if hole.name else str(Path(at))
+
     def read_hole(self, hole: Any, at: Place) -> Block:
-        """Returns a hole at the place of a program: its candidates in a row, or as blocks if they are large."""
+        """Returns a hole at the place of a program, and which decision it is."""
+        return replace(self.read_open(hole, at), hole=self.key(hole, at))
+
+    def read_open(self, hole: Any, at: Place) -> Block:
+        """Returns a hole: its candidates in a row, or as blocks if they are large."""
         name = to_printable(hole.name) if hole.name else ""
         note = one_line(hole, max_length=_NOTE)
         if not isinstance(hole, (OneOf, ManyOf)):

@@ -1,4 +1,4 @@
-"""Writes a scene as SVG: everything is escaped, nothing is loaded, and colors follow the reader's scheme, light or dark."""
+"""Writes a scene as SVG: everything is escaped, nothing is loaded, and colors follow the reader's scheme, or are light or dark."""
 
 from __future__ import annotations
 
@@ -51,22 +51,29 @@ def _rules(ink: Sequence[str], colors: dict[str, str]) -> str:
     return "".join(scoped)
 
 
-STYLE: Final = (
-    "<style>.pliant-drawing text{font:11.5px system-ui,sans-serif}.pliant-drawing .t-title{font-size:13px;font-weight:600}"
+_SHAPES: Final = (
+    ".pliant-drawing text{font:11.5px system-ui,sans-serif}.pliant-drawing .t-title{font-size:13px;font-weight:600}"
     ".pliant-drawing .t-times{font-size:13px;font-weight:700}.pliant-drawing .t-head{font-size:15px;font-weight:600}"
     ".pliant-drawing .middle{text-anchor:middle}.pliant-drawing .wire{fill:none;stroke-width:1.3}"
     ".pliant-drawing rect.dim,.pliant-drawing .wire.dim,.pliant-drawing path.dim{opacity:.45}.pliant-drawing text.dim{opacity:.5}"
     ".pliant-drawing .open{stroke-dasharray:4 3}.pliant-drawing .chip.open{stroke-dasharray:none}"
     ".pliant-drawing .frame.lit,.pliant-drawing .box.lit,.pliant-drawing .node.lit{stroke-width:2.2}"
     ".pliant-drawing rect.removed,.pliant-drawing .wire.removed{stroke-dasharray:5 3}.pliant-drawing text.t-chip.removed{text-decoration:line-through}"
-    + _rules(_INK, COLORS)
-    + "@media (prefers-color-scheme:dark){"
-    + _rules(_NIGHT, DARK)
-    + "}</style>"
 )
+SCHEMES: Final = ("light", "dark")
 
 
-def to_svg(scene: Scene, title: str, legend: Sequence[tuple[str, str]] = ()) -> str:
+def make_style(scheme: str | None) -> str:
+    """Returns the style of a drawing: in one scheme, or in the reader's."""
+    if scheme is not None:
+        return f"<style>{_SHAPES}{_rules(_NIGHT, DARK) if scheme == 'dark' else _rules(_INK, COLORS)}</style>"
+    night = f"@media (prefers-color-scheme:dark){{{_rules(_NIGHT, DARK)}}}"
+    return f"<style>{_SHAPES}{_rules(_INK, COLORS)}{night}</style>"
+
+
+def to_svg(
+    scene: Scene, title: str, legend: Sequence[tuple[str, str]] = (), *, scheme: str | None = None
+) -> str:
     """Returns a scene as text in SVG.
 
     >>> to_svg(Scene((10.0, 10.0), (), (), ()), "a < b")[:31]
@@ -76,6 +83,7 @@ def to_svg(scene: Scene, title: str, legend: Sequence[tuple[str, str]] = ()) -> 
       scene: what is drawn.
       title: read aloud to those who cannot see it.
       legend: roles of chips, and what they mean.
+      scheme: ``light`` or ``dark``; None for the reader's.
     """
     width, height = scene.size
     below = 26.0 if legend else 0.0
@@ -86,7 +94,7 @@ def to_svg(scene: Scene, title: str, legend: Sequence[tuple[str, str]] = ()) -> 
         f'width="{width:.0f}" height="{height + below:.0f}" role="img"><title>{_escape(title, 200)}</title>'
     )
     ground = f'<rect x="0" y="0" width="{width:.0f}" height="{height + below:.0f}" class="ground"/>'
-    parts = [head, STYLE, ground]
+    parts = [head, make_style(scheme), ground]
     parts += [_draw_shape(shape) for shape in scene.shapes if shape.kind == "frame"]
     for wire in scene.wires:
         parts += _draw_wire(wire)
