@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import pliant as pg
 from pliant.study.plot.figure import Dots, Rule
 from pliant.study.plot.source import Source, read_source
-from pliant.study.plot.tradeoff import tradeoff
+from pliant.study.plot.tradeoff import _climb, _find_front, tradeoff
 from pliant.values.errors import FieldTypeError, FieldValueError
 
 from .conftest import search
@@ -75,3 +77,12 @@ def test_the_front_is_what_nothing_beats(pairs):
     figure = tradeoff(measured(*((float(a), float(b)) for a, b in pairs)))
     expected = {(b, a) for a, b in pairs if not any(c >= a and d <= b and (c, d) != (a, b) for c, d in pairs)}
     assert set(front(figure)) == expected
+
+
+@given(st.integers(0, 2**32), st.sampled_from([3, 40, 10**6]))
+@settings(max_examples=8)
+def test_the_front_of_many_trials_is_that_of_all(seed, count):
+    """Points that a part of all beats are left out first; the front is the same, also with many equal numbers."""
+    draw = Random(seed).randrange
+    points = [(float(draw(count)), float(draw(count)), -number) for number in range(1, 2500)]
+    assert _find_front(points) == {-point[2] for point in _climb(points)}

@@ -13,7 +13,7 @@ from .figure import Axis, Bars, Figure, Ranges, Rule
 from .source import Source, find_values, say, thin
 
 SHUFFLES = 200
-_USED = 2000  # trials, at most
+_USED = 1000  # trials, at most; of more, evenly spread ones
 _SHOWN, _ROWS = 15, 30
 _NORMAL = 1.96  # standard errors on each side of a mean, for 95 % of normal samples
 _NOT_MADE = "not made"
@@ -109,6 +109,8 @@ def importance(source: Source, value: str = "reward") -> Figure:
         )
     if len(shares) > len(shown):
         notes.append(f"{len(shares) - len(shown)} more decisions explain less.")
+    if len(source.told) > _USED:
+        notes.append(f"Computed from {_USED:,} of {len(source.told):,} trials, evenly spread.")
     places = list(range(len(shown)))
     texts = [
         f"{one.column.name}: {one.share:.1%}{'' if one.is_clear else ', which chance explains as well'}"

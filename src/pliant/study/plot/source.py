@@ -102,11 +102,18 @@ def find_values(source: Source, name: str) -> dict[int, float]:
 
 def list_values(source: Source) -> list[str]:
     """Returns the names of the numbers that trials have, the rewards first."""
+    if "values " in source.memo:
+        return list(source.memo["values "])
     count = source.objectives
     rewards = ["reward"] if count == 1 else [f"reward {place + 1}" for place in range(count)]
     metrics = sorted({name for trial in source.told for name in trial.metrics})
     has_seconds = any(trial.seconds is not None for trial in source.told)
-    return [*(rewards if source.told else []), *metrics, *(["seconds"] if has_seconds else [])]
+    source.memo["values "] = [
+        *(rewards if source.told else []),
+        *metrics,
+        *(["seconds"] if has_seconds else []),
+    ]
+    return list(source.memo["values "])
 
 
 def _read(trial: Trial, name: str) -> float | None:

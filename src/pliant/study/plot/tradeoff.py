@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import re
+from bisect import bisect_right
 
 from pliant.values.errors import FieldTypeError, FieldValueError, listing, quote, quote_typed
 
 from .figure import Axis, Dots, Figure, Layer, Line, Rule
 from .source import Source, find_values, list_values, say_trial, thin
 
+_PART = 1000  # points by which others are left out
 _LIMIT = re.compile(r"^\s*(?P<name>[^<>=]+?)\s*(?P<sign><=|>=|<|>)\s*(?P<value>[-+0-9.eE]+)\s*$")
 
 
@@ -38,14 +41,9 @@ def tradeoff(
     signs = {name: _find_sign(source, name, limits, maximize or {}) for name in (across, up)}
     first, second = find_values(source, across), find_values(source, up)
     trials = [trial for trial in source.told if trial.id in first and trial.id in second]
-    best: list[tuple[float, float]] = []
-    on_front: set[int] = set()
-    across_sign, up_sign = signs[across], signs[up]
-    keys = [(across_sign * first[trial.id], up_sign * second[trial.id], -trial.id) for trial in trials]
-    for _, height, number in sorted(keys, reverse=True):
-        if not best or height > best[-1][1]:
-            best.append((first[-number], height))
-            on_front.add(-number)
+    on_front = _find_front(
+        [(signs[across] * first[trial.id], signs[up] * second[trial.id], -trial.id) for trial in trials]
+    )
     layers: list[Layer] = []
     shown = thin(trials, on_front)
     others = [trial for trial in shown if trial.id not in on_front]
@@ -67,6 +65,27 @@ def tradeoff(
     return Figure(
         f"{up} against {across}", _label(across, signs), _label(up, signs), tuple(layers), tuple(notes)
     )
+
+
+def _find_front(points: list[tuple[float, float, int]]) -> set[int]:
+    """Returns the ids of the points that no other beats in both numbers, of equal ones the first; points are numbers and the negated id.
+
+    Of many points, those that an evenly spread part of them beats are left out first, so that few are sorted.
+    """
+    if len(points) > _PART:
+        part = sorted(_climb(thin(points, limit=_PART)))
+        edges, heights = [point[0] for point in part], [*(point[1] for point in part), -math.inf]
+        points = [one for one in points if heights[bisect_right(edges, one[0])] < one[1]]
+    return {-point[2] for point in _climb(points)}
+
+
+def _climb(points: list[tuple[float, float, int]]) -> list[tuple[float, float, int]]:
+    """Returns the points with a higher second number than all with a larger first one."""
+    found: list[tuple[float, float, int]] = []
+    for point in sorted(points, reverse=True):
+        if not found or point[1] > found[-1][1]:
+            found.append(point)
+    return found
 
 
 def _choose(names: list[str], x: str | None, y: str | None) -> tuple[str, str]:
