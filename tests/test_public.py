@@ -16,7 +16,7 @@ SOURCE = Path(pg.__file__).parents[1]
 GROUPS = {
     "spaces": """oneof one_of manyof sublist_of permute floatv intv trace by_hints by_path hyper Hole DerivedHole
         abstract_search_space materialize encode iter random_sample inspect template Template Space Decisions""",
-    "searches": """sample search Search Feedback Study evolve edits algorithms generators evolution objectives oneshot cost bench""",
+    "searches": """sample search Search Feedback Study derive_prior evolve edits algorithms generators evolution objectives oneshot cost bench""",
     "programs": """Object Dict List Functor Symbolic Ref symbolize functor as_functor functor_class members register typing""",
     "operations": """rebind clone query get parent path root has contains eq ne lt gt hash diff Diff draw traverse
         TraverseAction save load to_json from_json to_json_str from_json_str format KEEP MISSING_VALUE

@@ -66,7 +66,7 @@ if TYPE_CHECKING:
         patch_on_value,
     )
     from pliant.symbolic.read.diff import Diff, diff
-    from pliant.tune import search
+    from pliant.tune import derive_prior, search
 
 __version__ = "0.1.0"
 
@@ -100,6 +100,7 @@ def gt(x: object, y: object) -> bool:
 _LAZY = {  # loaded when first used: what not every program needs, and where it is
     "Study": "pliant.study",
     "search": "pliant.tune",
+    "derive_prior": "pliant.tune",
     "inspect": "pliant.hyper.inspection",
     "draw": "pliant.drawing",
     "evolve": "pliant.open_ended",
@@ -159,6 +160,7 @@ __all__ = [  # noqa: RUF022  # in groups, as a person looks for them
     "Search",
     "Feedback",
     "Study",
+    "derive_prior",
     "evolve",
     "edits",
     # searches: algorithms, weight sharing, costs of networks, tasks to compare algorithms on

@@ -68,7 +68,7 @@ def test_an_algorithm_of_a_user_has_its_import_name_and_all_options(kind):
     }
     assert differences(found, describe(kind(0.5, "a", inner=Random(seed=5)))) == [
         "bias=0.25 against 0.5",
-        "inner=Random(seed=4, replace=True, uniform=False) against Random(seed=5, replace=True, uniform=False)",
+        f"inner={to_text(describe(Random(seed=4)))} against {to_text(describe(Random(seed=5)))}",
         "more={'unit': 'cent'} against {}",
     ]
     with pytest.raises(

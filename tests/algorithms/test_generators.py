@@ -41,7 +41,8 @@ def test_an_unknown_option_is_a_lesson():
     ):
         make("re", popsize=3)
     with pytest.raises(
-        UnknownFieldError, match=r"'random' has no option 'zzzz'\. It takes: 'seed', 'replace', 'uniform'"
+        UnknownFieldError,
+        match=r"'random' has no option 'zzzz'\. It takes: 'seed', 'replace', 'uniform', 'prior'",
     ):
         make("random", zzzz=3)
 

@@ -441,7 +441,7 @@ def test_resume_of_another_space_or_of_an_algorithm_of_code(pliant, darts, made)
     Study.create("own.db", space, Own(seed=3)).close()
     output = pliant("study", "resume", "own.db", "darts.py", status=1).output
     assert (
-        f"the algorithm Own(seed=3, replace=True, uniform=False) cannot be made: '{__name__}:Own' is not a class of Pliant"
+        f"the algorithm Own(seed=3, replace=True, uniform=False, prior=None) cannot be made: '{__name__}:Own' is not a class of Pliant"
         in output
     )
     assert "Name the algorithm that the study was made with by --algorithm" in output

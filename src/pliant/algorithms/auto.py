@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from statistics import median
-from typing import Any, final, get_args
+from typing import TYPE_CHECKING, Any, final, get_args
 
 from pliant.space import Decisions
 from pliant.values.errors import LoadError, quote
@@ -15,6 +16,9 @@ from .deduplicate import Deduplicate
 from .evolution import NSGA2, RegularizedEvolution
 from .options import check_number
 from .rewards import Reward, check_arity
+
+if TYPE_CHECKING:
+    from .prior import Given
 
 _TIMES = 15  # how many of the newest times of trials are kept
 _ENOUGH = 5  # from this number on, their median counts
@@ -48,6 +52,7 @@ class Auto(Algorithm):
     Args:
       seed: where the random numbers start.
       trial_seconds: how long a trial takes; None for what a study without a seed has recorded, or if it is not known.
+      prior: which decisions are probably good, for ``Bayesian`` and ``TPE``.
 
     Raises:
       FieldTypeError, FieldValueError: ``trial_seconds`` is not a number above 0.
@@ -55,11 +60,18 @@ class Auto(Algorithm):
 
     several_rewards = True
 
-    def __init__(self, seed: int = 0, *, trial_seconds: float | None = None) -> None:
+    def __init__(
+        self, seed: int = 0, *, trial_seconds: float | None = None, prior: Given | None = None
+    ) -> None:
         super().__init__(seed)
         self.trial_seconds = (
             None if trial_seconds is None else check_number(trial_seconds, "trial_seconds", "Auto", above=0)
         )
+        self.prior = None
+        if prior is not None:
+            from .prior import check_prior  # brings NumPy
+
+            self.prior = check_prior(prior, "Auto")
 
     def explain(self) -> str:
         """Returns which algorithm is in use, and why, in one line."""
@@ -86,7 +98,7 @@ class Auto(Algorithm):
 
     def _start(self, method: Method) -> None:
         self._method: Method = method
-        self._chosen = _make(method)
+        self._chosen = _make(method, self.prior)
         self._chosen.setup(self.space, seed=self.seed, trials=self.planned)
 
     def _change(self) -> None:
@@ -133,6 +145,9 @@ class Auto(Algorithm):
         self._chosen.withdraw(decisions)
         self._open = max(0, self._open - 1)
 
+    def _relearn(self, history: Sequence[tuple[Decisions, Reward, tuple[float, ...] | None]]) -> bool:
+        return self._chosen._relearn(history)
+
     def _note_time(self, seconds: float) -> None:
         if self._uses_times:
             self._times.append(seconds)
@@ -172,15 +187,15 @@ def _reward(trial: tuple[Decisions, Reward]) -> Any:
     return trial[1]
 
 
-def _make(method: Method) -> Algorithm:
+def _make(method: Method, prior: Given | None) -> Algorithm:
     if method == "Bayesian":
         from .bayes import Bayesian  # brings SciPy's optimizers
 
-        return Bayesian()
+        return Bayesian(prior=prior)
     if method == "TPE":
         from .tpe import TPE
 
-        return TPE()
+        return TPE(prior=prior)
     if method == "NSGA2":
         return NSGA2(POPULATION)
     return Deduplicate(RegularizedEvolution(POPULATION, 10))

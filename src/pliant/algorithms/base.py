@@ -289,6 +289,16 @@ class Algorithm(ABC):
     def _note_limits(self, excess: tuple[float, ...]) -> None:  # noqa: B027 - as above
         """Uses by how much a trial breaks each limit."""
 
+    def _relearn(self, history: Sequence[tuple[Decisions, Reward, tuple[float, ...] | None]]) -> bool:
+        """Replaces all recorded rewards, and returns True; False leaves everything as it is.
+
+        Decisions whose rewards are no longer recorded count as running.
+
+        Args:
+          history: decisions, their reward, and what ``note_limits`` received for them.
+        """
+        return False
+
     def _parent(self, decisions: Decisions) -> Decisions | None:
         """Returns the decisions that ``decisions`` continues from; None by default."""
         return None

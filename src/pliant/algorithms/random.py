@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import math
-from typing import Any, final
+from typing import TYPE_CHECKING, Any, final
 
 from pliant.space import Decisions
-from pliant.values.errors import SpaceError
+from pliant.values.errors import FieldValueError, SpaceError
 
 from .base import Algorithm, Exhausted
+
+if TYPE_CHECKING:
+    from .prior import Given
 
 
 @final
@@ -26,6 +29,8 @@ class Random(Algorithm):
       seed: where the random numbers start.
       replace: False proposes each decision vector once and ends after the last.  The space is walked in a
         shuffled order, so the state is a counter.
+      prior: which decisions are probably good, by path or name, such as ``{"lr": (1e-4, 1e-2)}`` (``Prior``).  Every second
+        proposal is drawn from it; the others do not depend on it, so that a wrong belief at most doubles the number of trials.
       uniform: True draws all decision vectors with equal probability, so a candidate that opens further choices is
         drawn in proportion to its number of variants; False draws all candidates of a choice with equal probability.
         With ``replace=False`` it is always True.
@@ -33,12 +38,26 @@ class Random(Algorithm):
 
     several_rewards = True
 
-    def __init__(self, seed: int = 0, *, replace: bool = True, uniform: bool = False) -> None:
+    def __init__(
+        self, seed: int = 0, *, replace: bool = True, uniform: bool = False, prior: Given | None = None
+    ) -> None:
         super().__init__(seed)
-        self.replace, self.uniform = replace, uniform
+        self.replace, self.uniform, self.prior = replace, uniform, None
+        if prior is not None:
+            from .prior import check_prior  # brings NumPy
+
+            self.prior = check_prior(prior, "Random")
+            if not replace:
+                raise FieldValueError(
+                    "Random(replace=False) walks the whole space, so a prior has no effect. Leave out one of the two."
+                )
 
     def _setup(self) -> None:
-        self._count = 0
+        self._count, self._belief = 0, None
+        if self.prior is not None:
+            from .prior import read_prior
+
+            self._belief = read_prior(self.prior, self.space, "Random")
         if not self.replace:
             if self.space.size == math.inf:
                 raise SpaceError(
@@ -47,6 +66,12 @@ class Random(Algorithm):
             self._shuffled = Permutation(int(self.space.size), f"{self.seed}")
 
     def _propose(self) -> Decisions:
+        if self._belief is not None:
+            self._count += 1
+            if self._count % 2:
+                return (
+                    self._belief.mode(self.random) if self._count == 1 else self._belief.sample(self.random)
+                )
         if self.replace:
             return self.space.sample(self.random, uniform=self.uniform)
         if self._count == self.space.size:
@@ -55,11 +80,12 @@ class Random(Algorithm):
         return self.space.unrank(self._shuffled(self._count - 1))
 
     def _state(self) -> dict[str, Any]:
-        return {} if self.replace else {"count": self._count}
+        return {"count": self._count} if self._belief is not None or not self.replace else {}
 
     def _restore(self, state: dict[str, Any]) -> None:
-        self._count = 0 if self.replace else int(state["count"])
-        if not 0 <= self._count <= self.space.size:
+        is_counted = self._belief is not None or not self.replace
+        self._count = int(state["count"]) if is_counted else 0
+        if self._count < 0 or (not self.replace and self._count > self.space.size):
             raise ValueError(f"{self._count} of {self.space.size} decision vectors were proposed?")
 
 

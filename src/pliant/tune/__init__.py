@@ -10,10 +10,11 @@ from .result import Result
 
 if TYPE_CHECKING:
     from .parallel import search
+    from .prior import derive_prior
     from .stopping import CostLimit, NoImprovement, RegretBound
 
 __all__ = ["CostLimit", "Feedback", "Metrics", "NoImprovement", "RegretBound", "Result", "Reward", "Search",
-           "check_reward", "sample", "search"]  # fmt: skip
+           "check_reward", "derive_prior", "sample", "search"]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
@@ -22,6 +23,10 @@ def __getattr__(name: str) -> Any:
         from .parallel import search
 
         return search
+    if name == "derive_prior":
+        from .prior import derive_prior
+
+        return derive_prior
     if name in ("CostLimit", "NoImprovement", "RegretBound"):
         from . import stopping
 

@@ -11,6 +11,7 @@ from scipy.special import log_ndtr
 
 from pliant.space import Decisions, Float, from_unit, to_unit
 
+from ..prior import Tilt
 from .acquisition import log_improvement
 from .encoding import Encoding, Matrix
 from .process import Posterior, Vector
@@ -19,7 +20,13 @@ _STEPS = 25  # of L-BFGS
 
 
 def ascend(
-    posterior: Posterior, encoding: Encoding, many: Sequence[Decisions], *, best: float, doubt: float
+    posterior: Posterior,
+    encoding: Encoding,
+    many: Sequence[Decisions],
+    *,
+    best: float,
+    doubt: float,
+    tilt: Tilt | None = None,
 ) -> list[Decisions]:
     """Returns decisions with their active floats moved to a higher expected improvement; other decisions stay.
 
@@ -32,6 +39,7 @@ def ascend(
       many: where to start.
       best: the value to improve on.
       doubt: the factor of posterior deviations.
+      tilt: what is added to the logarithm of expected improvement.
     """
     points: Any = encoding.space.points
     free = [
@@ -49,7 +57,11 @@ def ascend(
     def loss(units: Vector) -> tuple[float, Vector]:
         rows[places, columns] = encoding.reach * units
         value, slope = improvement_slope(posterior, rows, best=best, doubt=doubt)
-        return -float(value.sum()), -encoding.reach * slope[places, columns]
+        total, gradient = float(value.sum()), encoding.reach * slope[places, columns]
+        if tilt is not None:
+            more, by_units = tilt.slope([index for _, _, index in free], units)
+            total, gradient = total + more, gradient + by_units
+        return -total, -gradient
 
     start = np.array([to_unit(points[index], many[row].values[at]) for row, at, index in free])
     bounds = [(0.0, 1.0)] * len(free)

@@ -56,10 +56,11 @@ def maximize(
     samples: int = 200,
     climbs: int = 5,
     ascend: Ascend | None = None,
+    draws: Iterable[Decisions] = (),
 ) -> Decisions | None:
     """Returns unseen decisions with a high score; None if all scored decisions were seen.
 
-    Small spaces are scored completely.  Otherwise ``samples`` random decisions and the neighbours of ``starts``
+    Small spaces are scored completely.  Otherwise ``samples`` random decisions, ``draws`` and the neighbours of ``starts``
     are scored; then, step by step, the neighbours of the best ``climbs`` so far, until all these were expanded or
     after 15 steps.  Floats move at random, by steps that become smaller; with ``ascend``, which returns decisions with
     their floats moved to higher scores, for 3 steps only, and then it is applied to the best.
@@ -71,6 +72,7 @@ def maximize(
         pool.add(space.iterate())
         return next(iter(pool.best(1)), None)
     pool.add(space.sample(random) for _ in range(samples))
+    pool.add(draws)
     pool.add(near for start in starts for near in _look_around(start, random))
     endless = space.size == math.inf
     climbed = set[Any]()

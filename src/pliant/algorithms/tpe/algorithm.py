@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from bisect import insort
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, final
 
 import numpy as np
@@ -16,6 +16,7 @@ from pliant.values.errors import FieldTypeError, LoadError, quote
 from ..base import Algorithm
 from ..objectives.dominance import crowding, sort_fronts
 from ..options import check_count, check_number
+from ..prior import Given, Prior, Tilt, check_prior, read_prior
 from ..rewards import Reward, check_arity, check_reward
 from .kernels import Columns, Kernels, Matrix
 from .tree import INACTIVE, Tree
@@ -78,6 +79,8 @@ class TPE(Algorithm):
         chooses as described above.
       recent: how many trials g holds at most: the newest.
       repeat: True allows proposals of recorded or pending decisions, which is useful if rewards are noisy.
+      prior: which decisions are probably good, by path or name, such as ``{"lr": (1e-4, 1e-2)}`` (``Prior``).  Every second
+        of the random trials is drawn from it, and l / g is multiplied by its density to a power of at most 10 / n after n trials.
 
     Raises:
       FieldTypeError, FieldValueError: an argument is out of its range.
@@ -96,6 +99,7 @@ class TPE(Algorithm):
         bandwidth: tuple[float, float] | None = None,
         recent: int = 1000,
         repeat: bool = False,
+        prior: Given | None = None,
     ) -> None:
         super().__init__(seed)
         self.startup = check_count(startup, "startup", "TPE")
@@ -105,6 +109,7 @@ class TPE(Algorithm):
         self.bandwidth = None if bandwidth is None else _check_pair(bandwidth)
         self.recent = check_count(recent, "recent", "TPE")
         self.repeat = bool(repeat)
+        self.prior = check_prior(prior, "TPE")
 
     @property
     def history(self) -> list[tuple[Decisions, Reward]]:
@@ -112,10 +117,16 @@ class TPE(Algorithm):
         return [(Decisions(self.space, values), reward) for values, reward in self._told]
 
     def _setup(self) -> None:
+        self._belief = read_prior(self.prior, self.space, "TPE")
         self._kernels = Kernels(Tree(self.space))
         tree, width = self._kernels.tree, self._kernels.width
         forced = tree.is_flat and not self.repeat
         self._bandwidth = self.bandwidth or (_FORCED if forced else _FREE)
+        self._limit = min(self.recent, max(32, _CELLS // max(width, 1)))
+        self._start()
+
+    def _start(self) -> None:
+        """Forgets all trials."""
         self._objectives: int | None = None  # of each reward
         self._told: list[tuple[Values, Reward]] = []
         self._rows: list[NDArray[np.float64]] = []
@@ -124,9 +135,8 @@ class TPE(Algorithm):
         self._front: list[int] = []  # of several: the trials of the best fronts, and new ones
         self._seen: set[Values] = set()
         self._pending: dict[Values, int] = {}
-        self._limit = min(self.recent, max(32, _CELLS // max(width, 1)))
-        self._ring = np.empty((0, tree.width))
-        self._rest: Columns = np.empty((0, width), np.float32)
+        self._ring = np.empty((0, self._kernels.tree.width))
+        self._rest: Columns = np.empty((0, self._kernels.width), np.float32)
         self._stale: list[int] = []
         self._waiting: dict[Values, Columns] = {}
         self._spread = np.ones((1, len(self._kernels.scaled)))
@@ -142,6 +152,16 @@ class TPE(Algorithm):
             (reward,) = reward
         self._forget(decisions.values)
         self._add(decisions.values, reward)
+
+    def _relearn(self, history: Sequence[tuple[Decisions, Reward, tuple[float, ...] | None]]) -> bool:
+        if len(history) < self.startup or all(reward is None for _, reward, _ in history):
+            return False
+        waiting = [*(values for values, _ in self._told), *self._pending]
+        self._start()
+        self._pending = dict.fromkeys(waiting[-_PENDING:], 1)
+        for decisions, reward, _ in history:
+            self._feedback(decisions, reward)
+        return True
 
     def _add(self, values: Values, reward: Reward) -> None:
         place = len(self._told) % self._limit
@@ -183,7 +203,7 @@ class TPE(Algorithm):
 
     def _propose(self) -> Decisions:
         if len(self._told) < self.startup:
-            proposal = self._pick(iter([self.space.sample(self.random)]))
+            proposal = self._pick(iter([self._draw_start()]))
         else:
             proposal = self._pick(self._rank())
         values = proposal.values
@@ -194,6 +214,13 @@ class TPE(Algorithm):
             self._waiting.pop(oldest, None)
         return proposal
 
+    def _draw_start(self) -> Decisions:
+        """Returns random decisions, every second time from the prior."""
+        believed = None
+        if self._belief is not None and (len(self._seen) + len(self._pending)) % 2 == 0:
+            believed = self._belief.sample_new(self.random, self._seen | self._pending.keys())
+        return self.space.sample(self.random) if believed is None else believed
+
     def _rank(self) -> Iterator[Decisions]:
         """Draws candidates from l and yields them by l / g, the highest first."""
         good, centres, spread, near = self._split()
@@ -201,6 +228,10 @@ class TPE(Algorithm):
         rng = np.random.Generator(np.random.PCG64(self.random.getrandbits(64)))
         chosen = rng.integers(len(centres), size=self.candidates)
         rows = kernels.draw(centres[chosen], spread[chosen], self._bandwidth[0], rng=rng, random=self.random)
+        tilt = None if self._belief is None else self._tilt(self._belief)
+        if tilt is not None:
+            believed = tilt.draw(self.candidates, self.random)
+            rows = np.concatenate([rows, *(tree.encode(one.values)[None] for one in believed)])
         marks = kernels.marks(rows)
         count = min(len(self._told), self._limit)
         if self._stale:
@@ -211,8 +242,14 @@ class TPE(Algorithm):
         first = len(self._told) - count
         logs[:, [i % self._limit for i in good if i >= first]] = -np.inf
         scores = _log_sum(marks @ near.T) - _log_sum(logs, marks @ self._lies().T)
+        if tilt is not None:
+            scores += tilt.log([tree.load(row) for row in rows])
         ranked = np.argsort(-scores, kind="stable")
         return (tree.load(rows[place]) for place in ranked)
+
+    def _tilt(self, belief: Prior) -> Tilt:
+        told = [Decisions._of(self.space, values) for values, _ in self._told]
+        return belief.tilt(told, [reward for _, reward in self._told])
 
     def _split(self) -> tuple[tuple[int, ...], Matrix, Matrix, Columns]:
         """Returns the good trials: their indices, rows (with the prior's), widths and kernels."""
