@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from random import Random
 
@@ -7,11 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pliant.algorithms import TPE, Auto, Bayesian
+from pliant.algorithms.description import describe, rebuild
 from pliant.algorithms.fidelity import ASHA, PBT, Budget, Hyperband, SuccessiveHalving
 from pliant.algorithms.fidelity.pbt import explore
 from pliant.space import Decisions, Int, Space, choice, flatten, floating, integer
 from pliant.testing.spaces import spaces, spaces_and_decisions
-from pliant.values.errors import FieldTypeError, FieldValueError, SpaceError
+from pliant.values.errors import FieldTypeError, FieldValueError, LoadError, SpaceError
 
 from .conftest import with_budget
 
@@ -166,3 +169,46 @@ def test_the_budget_may_be_named_by_its_path():
     algorithm.setup(flatten([choice("op", 2), integer("train.epochs", 1, 9)]))
     assert algorithm.budgets == (1, 3, 9)
     assert algorithm.propose()["train.epochs"] == 1
+
+
+@pytest.mark.parametrize(
+    "inner",
+    [TPE(startup=5), Bayesian(initial=5, samples=20, climbs=1), Auto()],
+    ids=lambda one: type(one).__name__,
+)
+def test_a_model_learns_from_one_budget(inner):
+    """The largest one with ten rewards; trials of others count as running, and failures count at every budget."""
+    space = flatten([floating("x", 0, 1), choice("op", 3), integer("epochs", 1, 4, name="budget")])
+    algorithm = ASHA(inner, eta=2)
+    algorithm.setup(space)
+    learned = []
+    for turn in range(56):
+        decisions = algorithm.propose()
+        budget = decisions["budget"]
+        reward = None if turn in (3, 40) else 10.0 * budget - abs(decisions["x"] - 0.8)
+        algorithm.feedback(decisions, reward)
+        known = getattr(inner, "_chosen", inner).history
+        learned.append({round(reward / 10) for _, reward in known if reward is not None})
+        assert sum(reward is None for _, reward in known) == (turn >= 3) + (turn >= 40)
+    assert len(learned[12]) > 1  # too few rewards of any budget
+    assert {1} in learned
+    assert {2} in learned
+    assert learned[-1] == {4}
+    again = ASHA(rebuild(describe(inner)), eta=2)
+    again.setup(space)
+    again.restore(json.loads(json.dumps(algorithm.state())))
+    for _ in range(4):
+        one = again.propose()
+        assert one == algorithm.propose()
+        again.feedback(one, 1.0)
+        algorithm.feedback(one, 1.0)
+
+
+def test_a_damaged_record_of_rewards():
+    space = flatten([floating("x", 0, 1), integer("epochs", 1, 4, name="budget")])
+    algorithm = ASHA(TPE(), eta=2)
+    algorithm.setup(space)
+    algorithm.feedback(algorithm.propose(), 0.5)
+    state = algorithm.state()
+    with pytest.raises(LoadError, match="the model's budget 3 has no results"):
+        algorithm.restore({**state, "own": {**state["own"], "model": 3}})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pliant.algorithms import LocalSearch, Random, RegularizedEvolution
+from pliant.algorithms import TPE, LocalSearch, Random, RegularizedEvolution
 from pliant.algorithms.fidelity import (
     ASHA,
     PBT,
@@ -61,6 +61,15 @@ class TestASHAOfLocalSearch(BudgetedSuite):
 
     def make(self, seed):
         return ASHA(LocalSearch(), eta=2, seed=seed)
+
+
+class TestHyperbandOfTPE(BudgetedSuite):
+    """A model that learns from one budget, and changes it."""
+
+    trials = 26
+
+    def make(self, seed):
+        return Hyperband(TPE(startup=3, candidates=4), seed=seed)
 
 
 class TestPBT(BudgetedSuite):

@@ -4,16 +4,25 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from bisect import bisect_left
+from collections import Counter
 from dataclasses import replace
-from typing import final
+from typing import Any, final
 
 from pliant.space import Choice, Decisions, Float, Int, Point, Space
-from pliant.values.errors import FieldTypeError, FieldValueError, SpaceError, quote, quote_typed, suggest
+from pliant.values.errors import (
+    FieldTypeError,
+    FieldValueError,
+    LoadError,
+    SpaceError,
+    quote,
+    quote_typed,
+    suggest,
+)
 
 from ..base import Algorithm, check_one_objective
 from ..options import check_count
 from ..random import Random
-from ..rewards import Reward
+from ..rewards import Reward, check_number, check_reward
 from ..wrapper import Wrapper
 
 
@@ -171,12 +180,16 @@ def _without(space: Space, index: int) -> Space:
 
 Values = tuple[int | float, ...]
 
+_ENOUGH = 10  # rewards of a budget, at least, before an algorithm learns from it alone
+
 
 class Budgeted(Wrapper):
     """Abstract: decides the budget itself, and takes all other decisions from ``algorithm``.
 
-    ``algorithm`` searches the space without the budget.  It receives every reward, whatever its budget; a promoted
-    trial gives it another reward for the same decisions.
+    ``algorithm`` searches the space without the budget.  ``Bayesian``, ``TPE`` and ``Auto`` learn from the rewards of one
+    budget only, the largest that has as many as there are decisions plus 1, as in Falkner, Klein and Hutter, "BOHB", ICML
+    2018, and 10 at least; other trials count as running until they have that budget.  Before there is such a budget, and
+    with other algorithms, it receives every reward, and a promoted trial gives it another one for the same decisions.
     """
 
     def __init__(self, algorithm: Algorithm | None, budget: str, seed: int | None) -> None:
@@ -219,6 +232,14 @@ class Budgeted(Wrapper):
         self._budget = Budget(self.space, self.budget, owner=type(self).__name__)
         self._ladder = self._climb(self._budget)
         self.algorithm.setup(self._budget.space, seed=self.seed, trials=self.planned)
+        # Whether it learns from the rewards of one budget.
+        self._is_aware = type(self.algorithm)._relearn is not Algorithm._relearn
+        self._records: list[
+            tuple[Decisions, int | float, Reward, tuple[float, ...] | None]
+        ] = []  # if it is aware
+        self._excess: tuple[float, ...] | None = None  # of the trial whose reward comes next
+        self._counts: Counter[int | float] = Counter()  # of the rewards of each budget
+        self._model: int | float | None = None  # the budget that the algorithm learns from
 
     def _join(self, values: Values, budget: int | float) -> Decisions:
         """Returns decisions of the whole space from the values without the budget, and the budget."""
@@ -227,14 +248,64 @@ class Budgeted(Wrapper):
     def _tell(self, decisions: Decisions, reward: Reward) -> tuple[Values, int | float]:
         """Passes a reward to the inner algorithm; returns the values without the budget, and the budget."""
         rest, budget = self._budget.split(decisions)
+        excess, self._excess = self._excess, None
+        if self._is_aware:
+            self._records.append((rest, budget, reward, excess))
+            self._counts[budget] += reward is not None
+            if self._change(budget) or (reward is not None and self._model not in (None, budget)):
+                return rest.values, budget
+        if excess is not None:
+            self.algorithm.note_limits(excess)
         self.algorithm.feedback(rest, reward)
         return rest.values, budget
+
+    def _change(self, budget: int | float) -> bool:
+        """Lets the algorithm learn from the rewards of a larger budget, and from all failures, if these are enough."""
+        amount, enough = self._budget.amount(budget), max(_ENOUGH, len(self._budget.space.points) + 1)
+        if self._counts[budget] < enough or (
+            self._model is not None and amount <= self._budget.amount(self._model)
+        ):
+            return False
+        history = [
+            (rest, reward, excess)
+            for rest, at, reward, excess in self._records
+            if at == budget or reward is None
+        ]
+        if not self.algorithm._relearn(history):
+            return False
+        self._model = budget
+        return True
+
+    def _note_limits(self, excess: tuple[float, ...]) -> None:
+        self._excess = excess
 
     def _report(self, decisions: Decisions, reward: float, step: float) -> bool:
         return self.algorithm.report(self._budget.split(decisions)[0], reward, step=step)
 
     def _withdraw(self, decisions: Decisions) -> None:
         self.algorithm.withdraw(self._budget.split(decisions)[0])
+
+    def _state(self) -> dict[str, Any]:
+        if not self._is_aware:
+            return super()._state()
+        records = [
+            [rest.to_json(), budget, reward, excess and list(excess)]
+            for rest, budget, reward, excess in self._records
+        ]
+        return {**super()._state(), "records": records, "model": self._model}
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        super()._restore(state)
+        for values, budget, reward, excess in state.get("records", []):
+            rest = Decisions.from_json(self._budget.space, values)
+            _, amount = self._budget.split(self._budget.join(rest, budget))
+            limits = None if excess is None else tuple([check_number(one) for one in excess])
+            self._records.append((rest, amount, check_reward(reward, several=False), limits))
+            self._counts[amount] += reward is not None
+        model = state.get("model")
+        if model is not None and model not in self._counts:
+            raise LoadError(f"the model's budget {quote(model)} has no results.")
+        self._model = model
 
     def _check_values(self, values: object) -> Values:
         """Returns values from a state as values of the space without the budget, checked."""
