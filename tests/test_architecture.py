@@ -105,7 +105,12 @@ FLOORS: dict[str, Row] = {
         rich=EVERYWHERE,
         submitit=("slurm.py",),
     ),
-    "dashboard": row(5, "values space study", starlette=("app.py",), uvicorn=("server.py",)),
+    "dashboard": row(
+        5,
+        "values space study",
+        starlette=("app.py", "responses.py", "live.py", "run_routes.py"),
+        uvicorn=("server.py",),
+    ),
     "trial": row(6, "nas"),  # deprecated names of modules
     "evolve": row(6, "open_ended"),
     "testing": row(

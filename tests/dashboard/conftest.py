@@ -8,6 +8,7 @@ from starlette.testclient import TestClient
 import pliant as pg
 from pliant.dashboard import make_app
 from pliant.study import Study
+from pliant.study.plot.runs import Epoch, Ranks, encode_epoch, encode_header, encode_ranks
 
 HTML = "<img src=x onerror=alert(1)><script>alert(2)</script>"
 TOKEN = "a-token-of-the-tests"
@@ -30,6 +31,20 @@ def study(tmp_path):
             made.tell(trial.id, trial.id / 10, metrics={"latency": 20.0 - trial.id})
         made.fail(made.ask(worker=HTML).id, f"out of memory {HTML}\n{'x' * 100_000}")
         made.ask(worker="node2")
+    return path
+
+
+@pytest.fixture
+def run(tmp_path):
+    """The file of a one-shot run of three epochs of nine, with HTML in its texts."""
+    path = tmp_path / "darts.oneshot.jsonl"
+    lines = [encode_header(f"DARTS({HTML})", {f"op {HTML}": ("conv", HTML)})]
+    for epoch in (1, 2, 3):
+        shares = {f"op {HTML}": (0.5 - epoch / 10, 0.5 + epoch / 10)}
+        lines.append(
+            encode_epoch(Epoch(epoch, 9, 1 / epoch, 0.5, 0.1, 2.0, {"entropy": 0.6}, {"op": HTML}, shares))
+        )
+    path.write_bytes(b"".join([*lines, encode_ranks(Ranks((0.1, 0.2), (0.3, 0.4), 1.0))]))
     return path
 
 

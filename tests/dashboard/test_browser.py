@@ -71,7 +71,7 @@ def tab(browser):
     assert faults == []
 
 
-def test_screens_and_control(study, tab):
+def test_screens_and_control(study, run, tab):
     """Every screen, in light and dark, at the width of a phone; then what a user does with and without the token."""
     with serving(study.parent, "--allow-control") as address:
         base = address.partition("?")[0]
@@ -80,8 +80,8 @@ def test_screens_and_control(study, tab):
         for scheme, width in (("light", 1280), ("dark", 390)):
             tab.emulate_media(color_scheme=scheme)
             tab.set_viewport_size({"width": width, "height": 3000})
-            for path in SCREENS:
-                tab.goto(f"{base}s/digits{path}")
+            for path in (*(f"s/digits{one}" for one in SCREENS), "r/darts"):
+                tab.goto(f"{base}{path}")
                 for figure in tab.locator("[data-figure]").all():
                     expect(figure).to_have_attribute("data-width", re.compile(r"\d+"))
                 assert tab.evaluate("document.documentElement.scrollWidth") <= width

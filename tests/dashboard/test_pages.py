@@ -12,6 +12,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 import pliant as pg
+from pliant.cli.dashboard import _make_writers
 from pliant.dashboard.reader import Reader
 from pliant.study import Study
 from pliant.study.artifacts import Artifacts
@@ -100,6 +101,57 @@ def test_figure(name, study, browse):
     assert "sandbox" in whole.headers["content-security-policy"]
 
 
+def test_one_shot_runs(run, browse):
+    """The screen of a one-shot run, its figures, and the files that are none."""
+    (run.parent / "broken.oneshot.jsonl").write_text("no log")
+    client = browse()
+    assert {one["key"]: one.get("epoch") for one in client.get("/runs.json").json()} == {
+        "broken": None,
+        "darts": 3,
+    }
+    page = client.get("/r/darts")
+    for text in (client.get("/").text, page.text):
+        assert HTML not in text
+        Page(text)
+    assert "of 9" in page.text
+    assert "80%" in page.text  # the leading candidate
+    data = client.get("/r/darts.json").json()
+    assert (data["state"], data["tau"], data["last"]["entropy"]) == ("unfinished", 1.0, 0.6)
+    for name in data["figures"]:
+        part = client.get(f"/r/darts/figure/{name}?width=400").text
+        Page(part)
+        assert HTML not in part
+        assert client.get(f"/r/darts/figure/{name}.json").json()["layers"]
+        assert "sandbox" in client.get(f"/r/darts/figure/{name}.svg").headers["content-security-policy"]
+    wrong = client.get("/r/darts/figure/nothing")
+    assert (wrong.status_code, "no figure of a training is called" in wrong.text) == (400, True)
+    assert "is not JSON" in client.get("/").text
+    assert client.get("/r/broken").status_code == 500
+    for key in ("nothing", "darts.oneshot", "..%2fdarts", "%2e%2e", "x" * 9000):
+        assert client.get(f"/r/{key}").status_code == 404
+        assert client.get(f"/r/{key}/live").status_code == 404
+    run.write_bytes(run.read_bytes().replace(b'"epochs":9', b'"epochs":3'))
+    assert client.get("/r/darts.json").json()["state"] == "complete"
+
+
+def test_drawings(study, browse):
+    """A trial as a picture in which nothing runs; without --program by its decisions, and no difference of two."""
+    client = browse(draw=_make_writers(None)[1])
+    page = client.get("/s/digits/trial/3")
+    assert 'data-drawing="/s/digits/drawing.svg?trial=3"' in page.text
+    Page(page.text)
+    for scheme, has_both in (("", True), ("&scheme=light", False), ("&scheme=dark", False)):
+        answer = client.get(f"/s/digits/drawing.svg?trial=3{scheme}")
+        assert answer.headers["content-type"] == "image/svg+xml"
+        assert "sandbox" in answer.headers["content-security-policy"]
+        assert ("prefers-color-scheme" in answer.text) == has_both
+        assert HTML not in answer.text
+        ET.fromstring(answer.text)
+    for query, status in {"trial=3&trial=4": 404, "trial=99": 404, "": 400, "trial=1&trial=2&trial=3": 400, "trial=3&scheme=red": 400}.items():  # fmt: skip
+        assert client.get(f"/s/digits/drawing.svg?{query}").status_code == status
+    assert "data-drawing" not in browse().get("/s/digits/trial/3").text
+
+
 def test_wrong_requests(study, browse):
     """What a request asks wrongly is answered by 400 with the reason, as a page and as JSON; what does not exist, by 404."""
     client = browse()
@@ -176,7 +228,15 @@ def test_files(study, browse, tmp_path):
     """Files are sent by the name that the trial gave them, to be saved and not shown."""
     Artifacts(f"{study}-artifacts").save(3, "plots/loss.html", b"<script>alert(1)</script>")
     client = browse()
-    assert "plots/loss.html" in client.get("/s/digits/trial/3").text
+    Artifacts(f"{study}-artifacts").save(3, "train.log", f"{HTML}\xff".encode("latin-1") * 5000 + b"the end")
+    page = client.get("/s/digits/trial/3").text
+    assert "plots/loss.html" in page
+    assert "trial/3/text/train.log" in page
+    log = client.get("/s/digits/trial/3/text/train.log").text
+    Page(log)
+    assert HTML not in log
+    assert "the end" in log
+    assert len(log) < 60_000
     answer = client.get("/s/digits/trial/3/files/plots/loss.html")
     assert answer.content == b"<script>alert(1)</script>"
     assert answer.headers["content-disposition"].startswith("attachment")
@@ -191,9 +251,10 @@ def test_files(study, browse, tmp_path):
         "a" * 5000,
         "%00",
     ):
-        refused = client.get(f"/s/digits/trial/3/files/{name}")
-        assert refused.status_code in (400, 404)
-        assert "root:" not in refused.text
+        for kind in ("files", "text"):
+            refused = client.get(f"/s/digits/trial/3/{kind}/{name}")
+            assert refused.status_code in (400, 404)
+            assert "root:" not in refused.text
 
 
 def test_reader_sees_what_changes(tmp_path, monkeypatch):

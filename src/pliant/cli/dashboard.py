@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from pliant.values.packages import MissingLibraryError, require
 from pliant.values.text import to_printable
+
+if TYPE_CHECKING:
+    from pliant.study import Trial, View
+
+    Write = Callable[[View, Trial], str]
+    Draw = Callable[[View, Sequence[Trial], str | None], str]
+
+MOST_POINTS: Final = 60  # decisions of a space that is drawn by them
 
 
 @click.command()
@@ -56,7 +64,7 @@ def dashboard(
         click.echo(to_printable(f"The dashboard is at {address}"))
         click.echo("Ctrl-C ends it.")
 
-    write = _make_write(program) if program is not None else (lambda view, trial: "")
+    write, draw = _make_writers(program)
     serve(
         places or (".",),
         host=host,
@@ -64,26 +72,52 @@ def dashboard(
         allow_control=allow_control,
         token=token,
         write=write,
+        draw=draw,
         say=say,
     )
 
 
-def _make_write(program: str) -> Callable[[Any, Any], str]:
-    """Returns a function from a study and a trial to its program as Python; nothing for studies of another space."""
+def _make_writers(program: str | None) -> tuple[Write, Draw]:
+    """Returns functions from trials to their program as Python, and to a drawing; nothing for studies of another space.
+
+    Without a file, a trial is drawn by the decisions of its space, and no code runs.
+    """
+    from pliant.drawing import draw
     from pliant.hyper.template import template_of
     from pliant.space import Decisions
+    from pliant.values.errors import PliantError
 
     from .opening import open_space
     from .target import load_target
 
-    opened = open_space(load_target(program).make_space())
-    template = template_of(opened.program, None)
+    opened = None if program is None else open_space(load_target(program).make_space())
+    template = None if opened is None else template_of(opened.program, None)
 
-    def write(view: Any, trial: Any) -> str:
-        if template.space.fingerprint != trial.decisions.space.fingerprint:
-            return ""
-        return opened.write(
-            template.materialize(Decisions.from_json(template.space, trial.decisions.to_json()))
+    def read(trial: Trial) -> Decisions | None:
+        if template is None or template.space.fingerprint != trial.decisions.space.fingerprint:
+            return None
+        return Decisions.from_json(template.space, trial.decisions.to_json())
+
+    def write(view: View, trial: Trial) -> str:
+        found = read(trial)
+        return (
+            ""
+            if found is None or opened is None or template is None
+            else opened.write(template.materialize(found))
         )
 
-    return write
+    def paint(view: View, trials: Sequence[Trial], scheme: str | None) -> str:
+        found = [read(trial) for trial in trials]
+        try:
+            if opened is None or template is None or None in found:
+                space = trials[0].decisions.space
+                is_small = len(trials) == 1 and len(space.points) <= MOST_POINTS
+                return draw(space, trials[0].decisions, scheme=scheme).svg if is_small else ""
+            if len(found) == 1:
+                return draw(opened.program, found[0], scheme=scheme).svg
+            first, second = (template.materialize(one) for one in found if one is not None)
+            return draw(first, second, scheme=scheme).svg
+        except PliantError:  # such as a program that is nested too deeply
+            return ""
+
+    return write, paint

@@ -78,12 +78,12 @@ class Figures:
         given = {key: value for key, value in options.items() if value}
         if unknown := set(given) - set(OPTIONS.get(name, ())):
             raise FieldValueError(f"the figure {name} has no option {listing(sorted(unknown))}.")
-        wide = min(max(width // _STEP * _STEP, WIDTHS[0]), WIDTHS[1])
+        wide = fit_width(width)
         chosen = tuple(sorted(given.items()))
         figure = self.keep(
             (key, name, chosen, *_stamp(snapshot)), lambda: make_figure(snapshot.source, name, given)
         )
-        return self.keep((key, name, chosen, wide, *_stamp(snapshot)), lambda: _draw(figure, wide))
+        return self.keep((key, name, chosen, wide, *_stamp(snapshot)), lambda: draw_figure(figure, wide))
 
     def choose(self, key: str, snapshot: Snapshot) -> list[str]:
         """Returns the names of the figures that show something of a study."""
@@ -137,7 +137,13 @@ def _stamp(snapshot: Snapshot) -> tuple[int, int]:
     return ended, snapshot.is_whole
 
 
-def _draw(figure: Figure, width: int) -> Drawn:
+def fit_width(width: int) -> int:
+    """Returns the width of a picture for a place: rounded, so that few widths are kept."""
+    return min(max(width // _STEP * _STEP, WIDTHS[0]), WIDTHS[1])
+
+
+def draw_figure(figure: Figure, width: int) -> Drawn:
+    """Returns a figure with its picture and its legend."""
     legend = [
         (layer.label, to_key(layer.role, is_dots=isinstance(layer, Dots | Ranges)))
         for layer in figure.layers

@@ -6,13 +6,11 @@ import secrets
 import socket
 import string
 from collections.abc import Callable, Sequence
-from typing import Any
 
-from pliant.study.trials.trial import Trial
 from pliant.values.errors import FieldValueError, StudyError, quote
 from pliant.values.packages import require
 
-from .app import make_app
+from .app import Draw, Write, make_app
 from .guard import LOOPBACK
 
 MIN_TOKEN = 16
@@ -26,7 +24,8 @@ def serve(
     port: int = 0,
     allow_control: bool = False,
     token: str | None = None,
-    write: Callable[[Any, Trial], str] = lambda view, trial: "",
+    write: Write = lambda view, trial: "",
+    draw: Draw = lambda view, trials, scheme: "",
     say: Callable[[str], object] = print,
 ) -> None:
     """Serves a dashboard until Ctrl-C; prints its address first.
@@ -38,6 +37,7 @@ def serve(
       allow_control: whether users with the token may change studies.
       token: what is needed to read from other machines, and to change studies; a random one by default.
       write: returns a trial as Python; empty where its program is not known.
+      draw: returns a trial, or the difference of two, as SVG; see ``make_app``.
       say: prints a line.
 
     Raises:
@@ -55,7 +55,7 @@ def serve(
         )
     secret = (token or secrets.token_urlsafe(24)) if needs_token else None
     hosts = [] if host in LOOPBACK else [host, socket.gethostname(), socket.getfqdn()]
-    app = make_app(places, token=secret, allow_control=allow_control, hosts=hosts, write=write)
+    app = make_app(places, token=secret, allow_control=allow_control, hosts=hosts, write=write, draw=draw)
     listener = _listen(host, port)
     shown = socket.gethostname() if host in ("0.0.0.0", "::") else host  # noqa: S104  # only compared
     name = f"[{shown}]" if ":" in shown else shown

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from pliant.oneshot import DARTS, SPOS, Trainer
+from pliant.oneshot import DARTS, SPOS, RunLog, Trainer
 from pliant.oneshot.training import Record
-from pliant.oneshot.training.plots import KEPT, bound_memory
+from pliant.oneshot.training.plots import KEPT, bound_memory, to_epoch
 from pliant.study.plot.figure import Cells
-from pliant.values.errors import FieldValueError
+from pliant.study.plot.runs import read_run
+from pliant.study.plot.training import make_figure
+from pliant.values.errors import FieldValueError, LoadError
 
 from .conftest import loader, make_space
 
@@ -37,6 +39,28 @@ def test_a_search_by_gradients():
     assert list(qualities.x) == [1, 2, 3]
     assert trainer.plot.svg("probabilities").startswith("<svg")
     assert trainer.plot.probabilities().get_title(loc="left") == "Probability of each candidate"
+
+
+def test_log_for_the_dashboard(tmp_path):
+    """It has what the trainer has, also after a continued training, a killed process, and ranks; other files are refused."""
+    path, checkpoint = tmp_path / "a.oneshot.jsonl", tmp_path / "a.ckpt"
+    log = RunLog(path)
+    first = train(DARTS(), epochs=1, callbacks=[log], checkpoint=checkpoint)
+    with path.open("ab") as file:
+        file.write(b'{"epoch": 2, "ep')
+    second = train(DARTS(), epochs=2, callbacks=[log], checkpoint=checkpoint)
+    assert log.add_ranks([0.1, 0.2, 0.3], [0.3, 0.5, 0.4]) == pytest.approx(1 / 3)
+    run = read_run(path)
+    assert list(run.records) == [to_epoch(one) for one in (*first.records, *second.records)]
+    assert run.sampler.startswith("DARTS(")
+    assert make_figure(run, "probabilities").y.names == second.plot.figure("probabilities").y.names
+    assert run.ranks.alone == (0.3, 0.5, 0.4)
+    with pytest.raises(LoadError, match="of a search with another sampler or space"):
+        train(SPOS(evaluations=2, batches=1), epochs=1, callbacks=[log])
+    path.write_text("epoch,loss\n1,0.5\n")
+    with pytest.raises(LoadError, match=r"line 1 of .* is not JSON.*give RunLog another path"):
+        train(DARTS(), epochs=1, callbacks=[log])
+    assert path.read_text() == "epoch,loss\n1,0.5\n"
 
 
 def test_a_search_without_probabilities():

@@ -11,14 +11,23 @@ from pliant.study.trials.trial import Trial
 
 from ..markup import Markup, escape, shorten, tag
 from ..numbers import say_number, say_reward, say_seconds
-from .layout import Screen, make_card, make_heading, make_pill, make_tabs, page
+from .layout import Screen, make_card, make_drawing, make_heading, make_pill, make_tabs, page
 
 MOST: Final = 6  # trials of one comparison
 _ABSENT: Final = object()
 
 
-def show(screen: Screen, trials: Sequence[Trial], programs: Sequence[str]) -> str:
-    """Returns the page; the first trial is the one that the others differ from."""
+def show(
+    screen: Screen, trials: Sequence[Trial], programs: Sequence[str], *, has_drawing: bool = False
+) -> str:
+    """Returns the page; the first trial is the one that the others differ from.
+
+    Args:
+      screen: of the study.
+      trials: some of it.
+      programs: each as Python; empty where it is not known.
+      has_drawing: whether the difference of two can be drawn.
+    """
     title = "Compare trials"
     if len(trials) < 2:
         hint = tag(
@@ -31,6 +40,14 @@ def show(screen: Screen, trials: Sequence[Trial], programs: Sequence[str]) -> st
         body = (
             _make_form(screen, trials),
             make_card("Numbers and decisions", _make_table(screen, trials)),
+            make_drawing(
+                screen,
+                f"From trial {trials[0].id} to trial {trials[1].id}, as a drawing",
+                "The difference of both programs: what was added, removed or changed.",
+                *trials,
+            )
+            if has_drawing
+            else None,
             _make_difference(trials, programs) if len(trials) == 2 else None,
         )
     return page(

@@ -9,6 +9,9 @@ from typing import Any, Final, final
 from urllib.parse import quote as to_url
 from urllib.parse import urlencode
 
+from pliant.study.trials.trial import Trial
+
+from ..figures import Drawn
 from ..markup import Markup, escape, shorten, tag
 from ..progress import Progress
 from ..reader import Snapshot
@@ -192,14 +195,42 @@ def make_tile(name: str, value: Any, note: Any = None, *, main: bool = False) ->
 
 def make_figure(screen: Screen, name: str, **options: str) -> Markup:
     """Returns the place of a figure, which the browser asks for at its width; without scripts, an image of it."""
-    image = screen.url(f"figure/{name}.svg", **options)
+    return make_place(
+        screen.url(f"figure/{name}", **options), name, screen.url(f"figure/{name}.svg", **options)
+    )
+
+
+def make_place(url: str, name: str, image: str = "") -> Markup:
+    """Returns the place of a figure at an address; ``image`` is that of its picture, if it is not the same with ``.svg``."""
     return tag(
         "figure",
         tag("div", tag("p", "Drawing …", class_="dim"), class_="picture"),
-        tag("noscript", tag("img", src=image, alt=f"The figure {name}.")),
-        data_figure=screen.url(f"figure/{name}", **options),
+        tag("noscript", tag("img", src=image or f"{url}.svg", alt=f"The figure {name}.")),
+        data_figure=url,
         class_=f"card figure {name}",
         id=f"figure-{name}",
+    )
+
+
+def make_drawing(screen: Screen, title: str, alt: str, *trials: Trial) -> Markup:
+    """Returns the drawing of a trial, or of the difference of two; the browser asks for it in the scheme of the page."""
+    url = f"{screen.url('drawing.svg')}?{'&'.join(f'trial={one.id}' for one in trials)}"
+    image = tag("img", src=url, alt=alt, data_drawing=url)
+    return make_card(
+        title,
+        tag("div", image, class_="drawing", tabindex="0", role="region", aria_label=title),
+        id_="drawing",
+    )
+
+
+def show_figure(drawn: Drawn, description: str, notes: Iterable[str]) -> str:
+    """Returns the inside of the place of a figure: heading, legend, picture, notes."""
+    legend = tag("ul", [tag("li", Markup(mark), label) for label, mark in drawn.legend], class_="legend")
+    return (
+        tag("figcaption", tag("h2", drawn.figure.title), tag("p", description, class_="dim"))
+        + (legend if drawn.legend else "")
+        + tag("div", Markup(drawn.svg), class_="picture")
+        + tag("div", [tag("p", note) for note in notes], class_="notes dim")
     )
 
 

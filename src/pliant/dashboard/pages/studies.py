@@ -12,7 +12,9 @@ from ..markup import Markup, shorten, tag
 from ..numbers import say_number, say_seconds
 from ..progress import Progress, to_data
 from ..reader import Reader, Snapshot
+from ..runs import RunSnapshot
 from .layout import make_pill, page, study_url
+from .run import make_run_card
 
 _WIDTH: Final = 240
 _HEIGHT: Final = 44
@@ -22,14 +24,22 @@ _ORDER: Final = {"running": 0, "paused": 1, "unfinished": 2, "new": 3, "complete
 Measure = Callable[[str, Snapshot], Progress]  # returns the progress of a study, by its name in addresses
 
 
-def show(readers: Sequence[Reader], measure: Measure) -> str:
-    """Returns the page."""
+def show(
+    readers: Sequence[Reader], measure: Measure, runs: Sequence[RunSnapshot | tuple[str, PliantError]] = ()
+) -> str:
+    """Returns the page.
+
+    Args:
+      readers: of the studies.
+      measure: returns the progress of one.
+      runs: one-shot runs; where a file cannot be read, its name in addresses and the error.
+    """
     cards, states = [], []
     for reader in readers:
         try:
             snapshot = reader.look()
         except PliantError as error:
-            cards.append((9, reader.key, _make_fault(reader, error)))
+            cards.append((9, reader.key, _make_fault(reader.key, error)))
             continue
         progress = measure(reader.key, snapshot)
         states.append(progress.state)
@@ -37,9 +47,11 @@ def show(readers: Sequence[Reader], measure: Measure) -> str:
     cards.sort(key=lambda one: one[:2])
     running = states.count("running")
     count = f"{len(readers)} {'study' if len(readers) == 1 else 'studies'}"
-    body = (
+    if runs:
+        count += f", {len(runs)} one-shot run{'' if len(runs) == 1 else 's'}"
+    body: Any = (
         tag("div", [card for *_, card in cards], class_="studies", id="studies", data_refresh=True)
-        if cards
+        if cards or runs
         else tag(
             "div",
             tag("h2", "No studies here yet"),
@@ -57,6 +69,8 @@ def show(readers: Sequence[Reader], measure: Measure) -> str:
         )
     )
     note = f"{count}, {running} running" if running else count
+    if runs:
+        body = (body, _make_runs(runs))
     heading = tag("div", tag("div", tag("h1", "Studies"), tag("span", note, class_="dim", id="count", data_refresh=True), class_="title"), class_="heading")  # fmt: skip
     return page("Studies", heading, body, live="/live")
 
@@ -112,10 +126,21 @@ def _make_card(key: str, snapshot: Snapshot, progress: Progress) -> Markup:
     )
 
 
-def _make_fault(reader: Reader, error: PliantError) -> Markup:
+def _make_runs(runs: Sequence[RunSnapshot | tuple[str, PliantError]]) -> Markup:
+    cards = [_make_fault(*one) if isinstance(one, tuple) else make_run_card(one) for one in runs]
+    return tag(
+        "section",
+        tag("h2", "One-shot runs", class_="section"),
+        tag("div", cards, class_="studies"),
+        id="runs",
+        data_refresh=True,
+    )
+
+
+def _make_fault(key: str, error: PliantError) -> Markup:
     return tag(
         "article",
-        tag("div", tag("h2", reader.key), make_pill("unreadable"), class_="card-head"),
+        tag("div", tag("h2", key), make_pill("unreadable"), class_="card-head"),
         tag("p", shorten(error, 600), class_="fault"),
         class_="card study",
     )

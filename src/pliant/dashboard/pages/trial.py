@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Final
 
 from pliant.space import Choice
@@ -23,6 +24,7 @@ from .layout import (
     Screen,
     make_card,
     make_code,
+    make_drawing,
     make_heading,
     make_list,
     make_pill,
@@ -36,15 +38,18 @@ from .layout import (
 from .search import rank
 
 _NEAREST: Final = 8
+_TEXTS: Final = (".txt", ".log", ".out", ".err", ".csv", ".json", ".jsonl", ".md", ".yaml", ".yml")
+_TEXT_BYTES: Final = 18_000
 
 
-def show(screen: Screen, trial: Trial, program: str = "") -> str:
+def show(screen: Screen, trial: Trial, program: str = "", *, has_drawing: bool = False) -> str:
     """Returns the page.
 
     Args:
       screen: of the study.
       trial: which one.
       program: it as Python, where its space is known.
+      has_drawing: whether it can be drawn.
     """
     title = f"Trial {trial.id}"
     steps = tag(
@@ -54,7 +59,11 @@ def show(screen: Screen, trial: Trial, program: str = "") -> str:
         class_="steps",
         aria_label="Other trials",
     )
+    alt = f"The program of trial {trial.id}: what was chosen is filled."
     left = (
+        make_drawing(screen, "Architecture" if program else "What was chosen", alt, trial)
+        if has_drawing
+        else None,
         _make_decisions(trial),
         _make_curve(trial),
         _make_forms(trial, program),
@@ -252,10 +261,45 @@ def _make_files(screen: Screen, trial: Trial) -> Markup | None:
         (
             tag("a", shorten(name, 80), href=screen.url(f"trial/{trial.id}/files/{name}"), download=True),
             say_bytes(one.size),
+            tag("a", "view", href=screen.url(f"trial/{trial.id}/text/{name}"))
+            if name.lower().endswith(_TEXTS)
+            else "",
         )
         for name, one in files.items()
     ]
-    return make_card("Files", make_table(("name", "size"), rows, label="Files that it saved"))
+    return make_card(
+        "Files",
+        make_table(("name", "size", tag("span", "View", class_="hidden")), rows, label="Files that it saved"),
+    )
+
+
+def show_text(screen: Screen, trial: Trial, name: str, path: Path) -> str:
+    """Returns a page with the end of a file that a trial saved, such as its log.
+
+    Args:
+      screen: of the study.
+      trial: which one.
+      name: of the file, as the trial gave it.
+      path: of the file on this machine.
+    """
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        file.seek(max(size - _TEXT_BYTES, 0))
+        text = file.read(_TEXT_BYTES).decode("utf-8", "replace")
+    note = f"The last {say_bytes(_TEXT_BYTES)} of {say_bytes(size)}." if size > _TEXT_BYTES else None
+    back = tag("a", f"Trial {trial.id}", href=screen.url(f"trial/{trial.id}"))
+    return page(
+        f"{shorten(name, 60)} · trial {trial.id}",
+        make_heading(screen, shorten(name, 80)),
+        make_card(
+            "File of a trial",
+            tag("p", back),
+            tag("p", note, class_="dim") if note else None,
+            make_code(text, "Text"),
+        ),
+        tabs=make_tabs(screen, "trial"),
+        wide=True,
+    )
 
 
 def _make_lineage(screen: Screen, trial: Trial) -> Markup | None:

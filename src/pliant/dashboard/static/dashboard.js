@@ -16,6 +16,15 @@ function changeTheme() {
   const isDark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
   root.dataset.theme = isDark ? "light" : "dark";
   try { localStorage.setItem("pliant-theme", root.dataset.theme); } catch { /* this page only */ }
+  colorDrawings();
+}
+
+function colorDrawings() { // pictures do not see the theme of the page
+  if (!root.dataset.theme) return;
+  for (const image of document.querySelectorAll("[data-drawing]")) {
+    const url = `${image.dataset.drawing}&scheme=${root.dataset.theme}`;
+    if (image.getAttribute("src") !== url) image.src = url;
+  }
 }
 
 // ------------------------------------------------------------------ figures
@@ -243,6 +252,7 @@ function markChips() {
 
 document.addEventListener("DOMContentLoaded", () => {
   watchFigures(document);
+  colorDrawings();
   for (const part of document.querySelectorAll("[data-refresh]")) part.dataset.was = part.outerHTML;
   for (const title of document.querySelectorAll(".figure svg > * > title")) prepareNote(title, document.body);
   for (const button of document.querySelectorAll("[data-auto]")) button.hidden = true;

@@ -7,6 +7,7 @@ from .distillation import Distillation as Distillation
 from .logs import CsvLog as CsvLog
 from .logs import ProgressLine as ProgressLine
 from .logs import Record as Record
+from .logs import RunLog as RunLog
 from .logs import TensorBoardLog as TensorBoardLog
 from .plots import TrainerPlots as TrainerPlots
 from .report import Report as Report

@@ -1,10 +1,10 @@
-"""Training logs: callbacks that write a ``Record`` after each epoch to a terminal, a CSV file or TensorBoard."""
+"""Training logs: callbacks that write a ``Record`` after each epoch to a terminal, a CSV file, TensorBoard, or a file for the dashboard."""
 
 from __future__ import annotations
 
 import csv
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO, final
@@ -12,7 +12,7 @@ from typing import Any, TextIO, final
 from torch import nn
 from torch.nn.parameter import UninitializedParameter
 
-from pliant.space import Choice, Decisions
+from pliant.space import Choice, Decisions, Space
 from pliant.values.errors import LoadError, check_file
 from pliant.values.files import write_atomically
 from pliant.values.packages import require
@@ -21,6 +21,8 @@ from pliant.values.text import rows_to_csv, to_cell, to_printable, write_line
 from ..choices.choice import LayerChoice
 from ..elastic.module import Elastic
 from ..rewrite.network import Supernet
+from ..sampler import Sampler
+from .settings import describe
 
 
 @final
@@ -54,6 +56,7 @@ class Record:
 
 Callback = Callable[[Record], Any]
 
+LONGEST_SAMPLER = 300  # characters of a sampler with its options
 LONGEST = 40  # characters of a candidate's text; a module with a longer one is shown by its class and size
 
 
@@ -142,6 +145,88 @@ class CsvLog:
         names = list(dict.fromkeys(name for one in rows for name in one))
         text = rows_to_csv(names, [[one.get(name, "") for name in names] for one in rows])
         write_atomically(self.path, text)
+
+
+@final
+class RunLog:
+    """Log for ``pliant dashboard``, as JSON lines: losses, the sampler's metrics, probabilities of candidates, and a rank correlation.
+
+    Appends a line per epoch; of epochs that are trained again, after a checkpoint, the last line counts.  The dashboard shows
+    the files of its folders whose names end in ``.oneshot.jsonl``.
+
+    Args:
+      path: of the file.
+
+    Raises:
+      LoadError: the file contains something else, or the log of another search; raised when a ``Trainer`` is made with it.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(check_file(path, "RunLog"))
+        self._head = b""
+
+    def begin(self, sampler: str, candidates: dict[str, tuple[str, ...]]) -> None:
+        """Writes the header of a new file, or checks that of an existing one."""
+        from pliant.study.plot.runs import encode_header, read_run
+
+        self._head = encode_header(sampler, candidates)
+        if not self.path.exists():
+            write_atomically(self.path, self._head)
+            return
+        try:
+            read_run(self.path)
+        except LoadError as error:
+            raise LoadError(f"{error} The file is not overwritten: give RunLog another path.") from error
+        data = self.path.read_bytes()
+        if not data.startswith(self._head):
+            raise LoadError(
+                f"{str(self.path)!r} is the log of a search with another sampler or space. Give another path, or move the file."
+            )
+        if not data.endswith(b"\n"):  # a process was killed while it wrote the last line
+            write_atomically(self.path, data[: data.rindex(b"\n") + 1])
+
+    def __call__(self, record: Record) -> None:
+        from pliant.study.plot.runs import encode_epoch
+
+        from .plots import to_epoch
+
+        self._append(encode_epoch(to_epoch(record)))
+
+    def add_ranks(self, inherited: Sequence[float], alone: Sequence[float]) -> float:
+        """Writes how well inherited weights rank some networks; returns Kendall's rank correlation, see ``kendall_tau``.
+
+        Args:
+          inherited: a quality for each network, with inherited weights.
+          alone: the quality of the same networks, trained alone: by ``train_alone``, or of a benchmark.
+
+        Raises:
+          FieldValueError: see ``kendall_tau``.
+        """
+        from pliant.study.plot.runs import Ranks, encode_ranks
+
+        from .report import kendall_tau
+
+        tau = kendall_tau(inherited, alone)
+        self._append(encode_ranks(Ranks(tuple(map(float, inherited)), tuple(map(float, alone)), tau)))
+        return tau
+
+    def _append(self, line: bytes) -> None:
+        from pliant.study.plot.runs import encode_header
+
+        if not self.path.exists():  # no trainer has begun it
+            write_atomically(self.path, self._head or encode_header("", {}))
+        with self.path.open("ab") as file:
+            file.write(line)
+
+
+def open_logs(callbacks: Iterable[Callback], sampler: Sampler, space: Space) -> None:
+    """Opens the logs for the dashboard: they receive the sampler and the candidates of the space."""
+    from .plots import list_candidates
+
+    for log in callbacks:
+        if isinstance(log, RunLog):
+            options = ", ".join(f"{name}={describe(value)}" for name, value in sampler.options.items())
+            log.begin(f"{type(sampler).__name__}({options})"[:LONGEST_SAMPLER], list_candidates(space))
 
 
 @final

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING, Final, final
+from dataclasses import fields, replace
+from typing import TYPE_CHECKING, final
 
 from pliant.space import Choice, Space
 from pliant.space.literals import shorten_literals
-from pliant.values.errors import FieldValueError, listing, quote, suggest
 
 from ..gradient.learner import GradientSampler
 from ..sampler import Sampler
@@ -20,10 +18,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from pliant.study.plot.figure import Figure
+    from pliant.study.plot.runs import Epoch
 
 KEPT = 256  # epochs whose probabilities are kept; of more, every second one
-FIGURES: Final = ("losses", "probabilities", "entropy")
-_ROWS, _COLUMNS = 40, 60
 
 
 def read_probabilities(sampler: Sampler) -> dict[str, tuple[float, ...]]:
@@ -66,12 +63,11 @@ class TrainerPlots:
         Raises:
           FieldValueError: no figure has this name.
         """
-        makers = {"losses": self._losses, "probabilities": self._probabilities, "entropy": self._entropy}
-        if name not in makers:
-            raise FieldValueError(
-                f"no figure of a training is called {quote(name)}; there are {listing(FIGURES)}{suggest(str(name), FIGURES) or '.'}"
-            )
-        return makers[name]()
+        from pliant.study.plot.runs import Run
+        from pliant.study.plot.training import make_figure
+
+        run = Run("", list_candidates(self._space), tuple(map(to_epoch, self._records)))
+        return make_figure(run, name)
 
     def svg(self, name: str) -> str:
         """Returns a figure as text in SVG, drawn without other libraries."""
@@ -109,66 +105,22 @@ class TrainerPlots:
 
         return draw(figure, axes)
 
-    def _losses(self) -> Figure:
-        from pliant.study.plot.figure import Axis, Figure, Line
 
-        x = [record.epoch for record in self._records]
-        judged = [record for record in self._records if math.isfinite(record.quality)]
-        layers = (
-            Line(x, [record.loss for record in self._records], "loss", "trial"),
-            Line([one.epoch for one in judged], [one.quality for one in judged], "quality", "best"),
-        )
-        return Figure(
-            "Training of the super-network", Axis("epoch", is_whole=True), Axis("loss, quality"), layers
-        )
+def to_epoch(record: Record) -> Epoch:
+    """Returns the results of an epoch as figures and files of trainings have them."""
+    from pliant.study.plot.runs import Epoch
 
-    def _entropy(self) -> Figure:
-        from pliant.study.plot.figure import Axis, Figure, Line
+    return Epoch(*(getattr(record, one.name) for one in fields(Epoch)))
 
-        known = [record for record in self._records if "entropy" in record.metrics]
-        line = Line([one.epoch for one in known], [one.metrics["entropy"] for one in known], "", "best")
-        notes = ("0: one candidate of each decision has all probability.",) if known else ()
-        return Figure("Entropy of the decisions", Axis("epoch", is_whole=True), Axis("nats"), (line,), notes)
 
-    def _probabilities(self) -> Figure:
-        from pliant.study.plot.figure import Axis, Cells, Figure
-
-        known = [record for record in self._records if record.probabilities]
-        known = [
-            known[place * len(known) // min(_COLUMNS, len(known))]
-            for place in range(min(_COLUMNS, len(known)))
-        ]
-        names: list[str] = []
-        shares: list[list[float | None]] = []
-        left_out = 0
-        for key, last in known[-1].probabilities.items() if known else ():
-            if len(names) + len(last) > _ROWS:
-                left_out += 1
-                continue
-            for place, candidate in enumerate(self._list_candidates(key, len(last))):
-                names.append(f"{key} = {candidate}")
-                shares.append([record.probabilities[key][place] for record in known])
-        edges = [record.epoch - 0.5 for record in known] + [known[-1].epoch + 0.5 for _ in known[-1:]]
-        texts = [
-            [f"{name}: {share or 0.0:.0%} after epoch {one.epoch}" for one, share in zip(known, row)]
-            for name, row in zip(names, shares)
-        ]
-        cells = Cells(edges, list(range(len(names))), shares, texts)
-        more = (f"{left_out} more decisions are left out.",) if left_out else ()
-        return Figure(
-            "Probability of each candidate",
-            Axis("epoch", is_whole=True),
-            Axis("", names=tuple(names)),
-            (cells,) if names else (),
-            ("Shade: the probability.", *more) if names else (),
-        )
-
-    def _list_candidates(self, key: str, count: int) -> Sequence[str]:
-        """Returns the candidates of a decision in short; their numbers where the space does not know them."""
-        for point in () if self._space is None else self._space.points:
-            if isinstance(point, Choice) and key in (point.path, point.name) and len(point.literals) == count:
-                return shorten_literals(point.literals, 24, 32)
-        return [str(place) for place in range(count)]
+def list_candidates(space: Space | None) -> dict[str, tuple[str, ...]]:
+    """Returns the candidates of each choice in short, by its path and its name."""
+    found: dict[str, tuple[str, ...]] = {}
+    for point in () if space is None else space.points:
+        if isinstance(point, Choice):
+            texts = tuple(shorten_literals(point.literals, 24, 32))
+            found |= {key: texts for key in (point.path, point.name) if key is not None}
+    return found
 
 
 def make_ranks(inherited: Sequence[float], alone: Sequence[float]) -> Figure:
@@ -177,13 +129,7 @@ def make_ranks(inherited: Sequence[float], alone: Sequence[float]) -> Figure:
     >>> make_ranks([0.5, 0.6, 0.7], [0.8, 0.9, 0.85]).notes
     ("Kendall's tau: 0.33 of 3 networks.",)
     """
-    from pliant.study.plot.figure import Axis, Dots, Figure
+    from pliant.study.plot.runs import Ranks
+    from pliant.study.plot.training import draw_ranks
 
-    tau = kendall_tau(inherited, alone)
-    return Figure(
-        "Inherited weights against training alone",
-        Axis("quality with inherited weights"),
-        Axis("quality when trained alone"),
-        (Dots(list(inherited), list(alone)),),
-        (f"Kendall's tau: {tau:.2f} of {len(inherited)} networks.",),
-    )
+    return draw_ranks(Ranks(tuple(inherited), tuple(alone), kendall_tau(inherited, alone)))

@@ -33,7 +33,7 @@ from .checkpoint import read_checkpoint, write_checkpoint
 from .defaults import default_loss, default_quality
 from .distillation import follow_teacher
 from .layout import is_channels_last_safe
-from .logs import Callback, Record, describe_leading
+from .logs import Callback, Record, describe_leading, open_logs
 from .plots import TrainerPlots, bound_memory, read_probabilities
 from .randomness import PrivateRandom, kept_random, read_random
 from .report import Report, make_report
@@ -111,7 +111,8 @@ class Trainer:
       checkpoint: a file that is written after each epoch; if it exists, the search continues from it, with the same settings
         (the number of epochs may differ).  It holds the random state of PyTorch, Python and, if it is loaded, NumPy.
       checkpoint_steps: write it also after every so many steps of the weights.
-      callbacks: functions that receive a ``Record`` after each epoch: ``ProgressLine()``, ``CsvLog(path)``, or your own.
+      callbacks: functions that receive a ``Record`` after each epoch: ``ProgressLine()``, ``CsvLog(path)``, ``RunLog(path)`` for the
+        dashboard, or your own.
       normalization: the statistics of normalization layers that the report judges by, and that ``network`` hands out;
         ``Recalibrated()`` when None.
       example: an input, for a space with layers that learn their width from it; see ``supernet``.
@@ -180,6 +181,8 @@ class Trainer:
         self._sums = [0.0, 0.0]  # of the epoch: losses, batches
         self._held, self._steps = 0, 0  # batches whose gradients wait for a step; steps of the weights so far
         self._is_finished, self._is_checked, self.records = False, False, list[Record]()
+        if _is_first_process():
+            open_logs(self.callbacks, sampler, self.supernet.space)
         if self._path is not None and self._path.exists():
             self._restore(read_checkpoint(self._path, self.supernet.space))
 
