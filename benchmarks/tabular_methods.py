@@ -292,6 +292,7 @@ class _AutoGluon(BaseEstimator):
         predictor = TabularPredictor(
             "the target",
             path=self.folder_.name,
+            problem_type="regression" if self.is_number else None,
             eval_metric="r2" if self.is_number else "accuracy",
             verbosity=0,
         )
