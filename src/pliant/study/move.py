@@ -18,12 +18,12 @@ from pliant.values.errors import StudyError
 from .artifacts.place import ENDING, find_place, use_place
 from .store.check import find_faults
 from .store.files import beside, find_real
-from .store.format import has_history
+from .store.format import list_history
 from .store.location import Location, Place, Server, to_location
 from .store.opening import open_store
 from .store.record import Record
 from .store.store import Store, make_copy
-from .store.tables import history, metadata
+from .store.tables import metadata
 
 _FILES = (
     "-wal",
@@ -112,7 +112,7 @@ def _verify(store: Store, target: Location) -> None:
 
 def _summarize(record: Record) -> dict[str, tuple[int, str]]:
     """Returns the number of rows of each table, and the checksum of their first columns and digests, in order."""
-    tables = [*metadata.sorted_tables, *(history.sorted_tables if has_history(record) else ())]
+    tables = [*metadata.sorted_tables, *list_history(record)]
     return {table.name: _sum(record, table) for table in tables}
 
 

@@ -9,7 +9,8 @@ from pliant.space import Choice, Float, Int, Space
 from pliant.values.errors import FieldTypeError, quote_typed
 from pliant.values.packages import require
 
-from .export import Tried, decided, list_candidates, name_points, trials_of
+from .columns import decided, list_candidates, name_points
+from .export import Tried, trials_of
 from .trials.constraint import Constraint, measure_excess, parse_constraints
 from .trials.trial import COMPLETED, FAILED, RUNNING, STOPPED, Trial
 

@@ -63,6 +63,7 @@ def describe(study: View) -> dict[str, Any]:
         "algorithm": info.algorithm,
         "maximize": info.maximize,
         "constraints": list(info.constraints),
+        **study.options,
         "created": info.created,
         "writer": info.holder,
         "paused": info.paused,

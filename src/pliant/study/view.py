@@ -27,6 +27,7 @@ from .store.change import check_space
 from .store.check import find_faults
 from .store.location import Place, to_location
 from .store.opening import open_store
+from .store.options import read_options
 from .store.reading import count_objectives, find_front
 from .store.record import Record
 from .store.store import Store, make_copy
@@ -108,6 +109,11 @@ class View:
         return change_space(self, space, map, algorithm)
 
     @property
+    def options(self) -> dict[str, str]:
+        """The last options of its search, ``keep`` and ``stop``, as text; those that were given."""
+        return self._look(read_options)
+
+    @property
     def artifacts(self) -> Artifacts:
         """The files that its trials saved.
 
@@ -116,7 +122,9 @@ class View:
         """
         return self._files.open()
 
-    def trials(self, status: str | None = None, *, after: int = 0) -> Iterator[Trial]:
+    def trials(
+        self, status: str | None = None, *, after: int = 0, last: int | None = None
+    ) -> Iterator[Trial]:
         """Returns the trials in the order of proposal: all, or those of one status.
 
         It reads a few hundred at a time, so trials may be asked and told in between.
@@ -124,6 +132,7 @@ class View:
         Args:
           status: one of ``STATUSES``; None for all.
           after: only trials with larger ids, such as those that came since the last look.
+          last: only so many of them, the last ones.
         """
         if status is not None and status not in STATUSES:
             raise FieldValueError(
@@ -132,6 +141,9 @@ class View:
         first = to_whole(after)
         if first is None or not 0 <= first <= MAX_TRIALS:
             raise FieldValueError(f"trials(after=...) takes the id of a trial, or 0; got {quote(after)}.")
+        if last is not None:
+            count = min(check_count(last, "last", "trials"), MAX_TRIALS)
+            first = max(first, self._look(lambda record: record.find_before_last(count, status)))
         return self._read_trials(status, first)
 
     def trial(self, trial_id: int) -> Trial:

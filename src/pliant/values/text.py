@@ -79,6 +79,8 @@ def to_cell(value: object) -> Any:
     """
     if not isinstance(value, str):
         return value
+    if value.isascii() and value.isprintable() and value[:1].isalnum():
+        return value  # most texts
     # A spreadsheet skips blanks, and reads full-width and small forms of these characters like the plain ones.
     first = normalize("NFKC", value.strip()[:1])
     is_formula = first in ("=", "+", "-", "\N{MINUS SIGN}", "@") or value.startswith(("\t", "\r", "\n"))

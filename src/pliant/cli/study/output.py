@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 import click
@@ -11,8 +14,9 @@ from rich import box
 from rich.table import Table
 
 from pliant.study import Study, Trial
-from pliant.study.export import to_csv, trial_to_json
+from pliant.study.export import to_csv, trial_to_json, write_json
 from pliant.study.places import Entry
+from pliant.study.table import write_csv
 from pliant.tune.text import say, say_decisions, say_statuses
 from pliant.values.exceptions import one_line
 from pliant.values.text import rows_to_csv, to_printable
@@ -20,6 +24,7 @@ from pliant.values.text import rows_to_csv, to_printable
 from ..console import make_console, print_line, to_text
 from ..report import print_table
 
+_PIECE = 1 << 16  # characters that are printed at once
 _LISTED = ("name", "state", "trials", "failed", "best", "algorithm", "path")
 
 
@@ -114,6 +119,26 @@ def print_trials(study: Study, trials: Sequence[Trial], form: str, wanted: str =
             str(trial.id), trial.status, *more, *map(say, told), seconds, to_text(" ".join(about.split()))
         )
     print_table(make_console(), table)
+
+
+def print_table_of(study: Study, form: str, *, reports: bool = False, output: Path | None = None) -> None:
+    """Prints all trials as CSV or JSON, or writes them into a file, once they are complete in a temporary one."""
+    with TemporaryFile("w+", encoding="utf-8", newline="") as whole:
+        if form == "csv":
+            write_csv(study, whole, reports=reports)
+        else:
+            write_json(study, whole)
+            whole.write("\n")
+        whole.seek(0)
+        if output is None:
+            while text := whole.read(_PIECE):
+                click.echo(text, nl=False)
+            return
+        try:
+            with output.open("w", encoding="utf-8", newline="") as file:
+                shutil.copyfileobj(whole, file)
+        except OSError as error:
+            raise click.ClickException(f"{str(output)!r} cannot be written: {error.strerror}.") from error
 
 
 def _to_title(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Collection, Mapping, Sequence
@@ -10,6 +11,7 @@ from typing import final
 
 from pliant.algorithms.options import check_count
 from pliant.values.errors import FieldTypeError, FieldValueError, quote, quote_typed, suggest
+from pliant.values.lines import read_json
 
 from ..trials.trial import Trial
 
@@ -66,6 +68,29 @@ def to_keep(keep: object) -> Keep | None:
     if match := _TEXT.fullmatch(keep):
         return Keep("best", int(match[1]))
     return Keep(keep)
+
+
+def keep_to_text(keep: Keep) -> str:
+    """Returns a ``Keep`` as text, which ``read_keep`` reads.
+
+    >>> keep_to_text(Keep("best", count=3)), keep_to_text(Keep("all", max_bytes=10))
+    ('best(3)', '{"which": "all", "count": 1, "max_bytes": 10}')
+    """
+    if keep.max_bytes is not None:
+        return json.dumps({"which": keep.which, "count": keep.count, "max_bytes": keep.max_bytes})
+    return keep.which if keep.count == 1 or keep.which != "best" else f"best({keep.count})"
+
+
+def read_keep(text: str) -> Keep:
+    """Returns the ``Keep`` that ``keep_to_text`` wrote.
+
+    Raises:
+      FieldTypeError, FieldValueError, LoadError: the text is another.
+    """
+    if text.startswith("{"):
+        data = read_json(text)
+        return Keep(data.get("which"), data.get("count"), data.get("max_bytes"))
+    return to_keep(text) or Keep()
 
 
 def choose(

@@ -44,7 +44,7 @@ def check_space(reading: Reading) -> None:
 
 def write_space(record: Record, text: str) -> int:
     """Writes the new space, as JSON; returns the number under which the present one is kept."""
-    history.create_all(record.connection)
+    history.create_all(record.connection, tables=[spaces])
     present = record.connection.execute(_space).scalar_one()
     number = int(record.connection.execute(sa.select(sa.func.count()).select_from(spaces)).scalar_one()) + 1
     record.connection.execute(sa.insert(spaces), seal("spaces", {"number": number, "space": present}))

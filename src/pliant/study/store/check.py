@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from pliant.values.errors import StudyError
 
 from .files import beside, find_real
-from .format import find_damaged_rows, list_tables, read_version
+from .format import list_tables, read_version
 from .location import Place, check_exists, to_location
 from .lock import WriterLock
 from .mark import check_mark, read_mark
@@ -20,6 +20,7 @@ from .opening import open_store
 from .postgres import PostgresStore
 from .record import Record
 from .rows import to_command
+from .soundness import find_damaged_rows
 from .sqlite import SqliteStore
 from .store import Store, explain_held
 from .tables import SCHEMA_VERSION, events, metadata, priors, trials
@@ -106,7 +107,7 @@ def _list_steps(record: Record, version: int) -> Iterator[Iterator[str]]:
         record.connection.connection.driver_connection.text_factory = _decode  # type: ignore[union-attr]
     if version == SCHEMA_VERSION:
         for table in list_tables(record):
-            yield (f"{name} does not agree with its digest" for name in find_damaged_rows(record, table))
+            yield (f"{name} does not agree with its digest" for name in find_damaged_rows(record, [table]))
         yield _find_missing_rows(record)
 
 

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +15,11 @@ from pliant.values.errors import NoStudyError, StudyError, quote
 from .failpoint import reach
 from .files import beside
 from .record import Record
-from .rows import damaged, is_sound, name_row, seal
-from .tables import DIGESTED, NUMBERED, SCHEMA_VERSION, history, metadata, schema, spaces, study
+from .rows import damaged, seal
+from .soundness import check_rows
+from .tables import DIGESTED, SCHEMA_VERSION, history, metadata, schema, study
+
+MAX_BYTES = 1 << 25  # of a file whose pages are all checked when it is opened
 
 
 def table_names(record: Record) -> set[str]:
@@ -80,36 +82,20 @@ def read_version(record: Record, *, exactly: bool = False) -> int:
 
 def list_tables(record: Record) -> list[str]:
     """Returns the names of the tables with digests that a study has."""
-    return [*DIGESTED] if has_history(record) else [name for name in DIGESTED if name not in history.tables]
+    extra = [table.name for table in list_history(record)]
+    return [name for name in DIGESTED if name in metadata.tables or name in extra]
 
 
-def has_history(record: Record) -> bool:
-    """Returns whether a study has the tables of ``history``."""
-    return spaces.name in table_names(record)
-
-
-def find_damaged_rows(record: Record, *tables: str) -> Iterator[str]:
-    """Returns the names of the rows that do not agree with their digests, in some tables or in all."""
-    for table in tables or list_tables(record):
-        columns = DIGESTED[table]
-        names = ", ".join(["id", *columns, "digest"] if table in NUMBERED else [*columns, "digest"])
-        for row in record.connection.exec_driver_sql(f"SELECT {names} FROM {table}"):  # noqa: S608 - our names
-            if not is_sound(table, row):
-                yield name_row(table, row)
-
-
-def check_rows(record: Record) -> None:
-    """Checks the digests of all rows, as a query for the best trials would not read a row whose reward was damaged.
-
-    Raises:
-      StudyError: a row does not agree with its digest.
-    """
-    if (name := next(find_damaged_rows(record), None)) is not None:
-        raise damaged(record.path, f"{name} does not agree with its digest")
+def list_history(record: Record) -> list[sa.Table]:
+    """Returns the tables of ``history`` that a study has."""
+    names = table_names(record)
+    return [table for table in history.sorted_tables if table.name in names]
 
 
 def check_file(record: Record, file: Path, *, is_quick: bool = False) -> int:
-    """Checks all pages of a file, as a damaged page may not be read for long otherwise; returns its version.
+    """Checks a file and its rows; returns its version.
+
+    Of a file that is not large it checks all pages, as a damaged page may not be read for long otherwise.
 
     Args:
       record: its tables.
@@ -124,13 +110,14 @@ def check_file(record: Record, file: Path, *, is_quick: bool = False) -> int:
     if is_quick:
         return version
     path, connection = record.path, record.connection
-    found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
-    if found != "ok":
-        raise damaged(path, str(found))
+    if file.stat().st_size <= MAX_BYTES:
+        found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
+        if found != "ok":
+            raise damaged(path, str(found))
     # SQLite reads the missing end of the last page as zeros. After a crash the log still has it.
     page_size = connection.exec_driver_sql("PRAGMA page_size").scalar_one()
     if version == SCHEMA_VERSION:
-        check_rows(record)
+        check_rows(record, list_tables(record))
     log = beside(file, "-wal")
     if file.stat().st_size % page_size and not (log.exists() and log.stat().st_size):
         raise damaged(path, "it ends in the middle of a page")

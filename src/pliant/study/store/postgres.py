@@ -20,11 +20,12 @@ from pliant.values.errors import NoStudyError, StudyError
 from pliant.values.packages import require
 
 from .faults import translate_errors
-from .format import check_rows, has_history, make_tables, read_version, table_names
+from .format import list_history, list_tables, make_tables, read_version, table_names
 from .location import Server, to_location
 from .lock import WAIT_SECONDS, Holder
 from .migrate import migrate
 from .record import Record
+from .soundness import check_rows
 from .store import Check, LostConnection, Settings, Store, Unreachable, explain_held
 from .tables import NUMBERED, SCHEMA_VERSION, history, metadata, schema
 
@@ -106,7 +107,7 @@ class PostgresStore(Store):
                 if (version := read_version(record, exactly=not writes)) < SCHEMA_VERSION:
                     migrate(record, version)
                 if not is_quick:
-                    check_rows(record)
+                    check_rows(record, list_tables(record))
                 settings = record.settings()
                 check(settings)
         except BaseException:
@@ -199,9 +200,9 @@ def copy_rows(record: Record, to: sa.Connection) -> None:
     """Makes the tables of a study in another database, with all rows, some thousand at a time."""
     metadata.create_all(to, checkfirst=False)
     tables = list(metadata.sorted_tables)
-    if has_history(record):
-        history.create_all(to)
-        tables += history.sorted_tables
+    if extra := list_history(record):
+        history.create_all(to, tables=extra)
+        tables += extra
     for table in tables:
         rows = record.connection.execute(sa.select(table).execution_options(yield_per=PAGE))
         for page in rows.mappings().partitions():

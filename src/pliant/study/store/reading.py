@@ -30,6 +30,7 @@ from .rows import (
     read_trial,
     to_text,
 )
+from .soundness import check_earlier, read_rows
 from .tables import (
     HAS_SEVERAL,
     IS_PRESENT,
@@ -72,6 +73,8 @@ _tried = (
 )
 _latest = sa.select(sa.func.max(trials.c.id)).where(trials.c.decisions == sa.bindparam("text"), _has_reward)
 _several = sa.select(trials.c.id, trials.c.rewards).where(HAS_SEVERAL, IS_PRESENT).order_by(trials.c.id)
+_all_several = sa.select(trials.c.id, trials.c.rewards).where(HAS_SEVERAL)
+_all_metrics = sa.select(trials.c.id, trials.c.metrics).where(trials.c.metrics.is_not(None))
 _one_reward = sa.select(trials.c.id).where(trials.c.reward.is_not(None)).limit(1)
 _counts = sa.select(trials.c.status, sa.func.count()).group_by(trials.c.status)
 _last_state = sa.select(states).order_by(states.c.seq.desc()).limit(1)
@@ -129,6 +132,7 @@ class Reading:
         self.connection = connection
         self.path = path
         self.space: Space | None = None
+        self.unchecked = 0  # trials, from the first one, whose digests are not compared yet; see `soundness`
         self._old: dict[int, Space] = {}  # earlier spaces by their numbers, as they are read
         self.space_text: str | None = None  # as `change.check_space` found it first
 
@@ -202,12 +206,35 @@ class Reading:
         query, values = (_page, {}) if status is None else (_page_of_status, {"status": status})
         return self._read_trials(self.connection.execute(query, {"after": after, **values}).all())
 
+    def rows(self, after: int, until: int) -> list[Sequence[Any]]:
+        """Returns the rows of the trials after one number and up to another, after their digests were compared."""
+        return [
+            check_row(self.path, "trials", row) for row in read_rows(self, "trials", after=after, until=until)
+        ]
+
+    def find_before_last(self, count: int, status: str | None) -> int:
+        """Returns the number before that of the first of the last ``count`` trials, of one status or of all."""
+        query = sa.select(trials.c.id).order_by(trials.c.id.desc()).offset(count - 1).limit(1)
+        query = query if status is None else query.where(trials.c.status == status)
+        found = self.connection.execute(query).scalar()
+        return 0 if found is None else found - 1
+
+    def find_columns(self) -> tuple[int, list[str]]:
+        """Returns the largest number of rewards of a trial that has several, else 0, and the names of all metrics, in order."""
+        count, names = 0, set[str]()
+        for trial_id, text in self.connection.execute(_all_several):
+            count = max(count, len(read_rewards(self.path, trial_id, text)))
+        for trial_id, text in self.connection.execute(_all_metrics.execution_options(yield_per=PAGE)):
+            names.update(read_metrics(self.path, trial_id, text))
+        return count, sorted(names)
+
     def running(self) -> list[Trial]:
         """Returns the trials that are running."""
         return self._read_trials(self.connection.execute(_running).all())
 
     def best(self, count: int, *, maximize: bool) -> list[Trial]:
         """Returns the trials with the best rewards, the earlier of equals first."""
+        check_earlier(self)
         reward = trials.c.reward.desc() if maximize else trials.c.reward.asc()
         query = (
             sa.select(trials).where(trials.c.reward.is_not(None), IS_PRESENT).order_by(reward, trials.c.id)
@@ -299,6 +326,7 @@ def find_front(reading: Reading, *, maximize: bool) -> list[Trial]:
     """Returns the Pareto-optimal trials, the best in the first objective first; with one objective, the best."""
     if (count_objectives(reading) or 1) == 1:
         return reading.best(1, maximize=maximize)
+    check_earlier(reading)
     front, sign = ParetoFront(), 1.0 if maximize else -1.0
     for trial_id, text in reading.connection.execute(_several):
         front.add(tuple([sign * one for one in read_rewards(reading.path, trial_id, text)]), trial_id)

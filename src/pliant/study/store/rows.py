@@ -20,7 +20,7 @@ from ..trials.trial import Report, Trial
 from .tables import DIGESTED, NUMBERED
 
 _LABELS = {"trials": "trial", "events": "event", "states": "the state after event", "priors": "prior result"}
-_LABELS |= {"spaces": "earlier space"}
+_LABELS |= {"spaces": "earlier space", "options": "option"}
 _LABELS |= {"queue": "enqueued decisions", "journal": "journal line"}
 
 

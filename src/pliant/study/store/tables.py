@@ -125,6 +125,15 @@ spaces = sa.Table(
     sa.Column("digest", sa.Text),
 )
 
+options = sa.Table(
+    "options",  # of the search: the rule that stops it, which trials keep their files
+    history,
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("value", sa.Text, nullable=False),
+    sa.Column("digest", sa.Text),
+)
+
 IS_RUNNING = sa.text("status = 'running'")  # literal: SQLite uses no partial index for a bound value
 HAS_SEVERAL = sa.text("rewards IS NOT NULL")
 IS_PRESENT = trials.c.decisions.not_like("{%")  # of the present space; see `rows.to_old_text`
@@ -161,6 +170,6 @@ DIGESTED = {
         for column in table.columns
         if column.name != "digest" and not (table.name in NUMBERED and column.name == "id")
     )
-    for table in (study, trials, events, states, priors, queue, journal, spaces)
+    for table in (study, trials, events, states, priors, queue, journal, spaces, options)
 }
 """The columns in the digest of a row, by table."""
