@@ -407,6 +407,33 @@ def test_resume_is_the_same_search(pliant, darts):
         ]
 
 
+def test_resume_takes_the_options_of_the_last_run(pliant, darts):
+    rule = "no_improvement(trials=3, least=0.0)"
+    command = ["search", "darts.py", "--study", "a.db", "--trials", 30, "--algorithm", "random"]
+    pliant(*command, "--stop", "no_improvement(3)", "--keep", "front")
+    output = pliant("study", "resume", "a.db", "darts.py").output
+    assert f"--stop {rule}, as before\n--keep front, as before\n" in output
+    assert (
+        "no improvement during 3 trials. The same command with another --stop, or with --stop none, continues it."
+        in output
+    )
+    shown = json.loads(pliant("study", "show", "a.db", "--format", "json").output)
+    assert (shown["stop"], shown["keep"]) == (rule, "front")
+    output = pliant("study", "resume", "a.db", "darts.py", "--stop", "none", "--keep", "best(2)").output
+    assert f"--stop none; before: {rule}\n--keep best(2); before: front\n" in output
+    assert "was stopped" not in output
+    with Study.open("a.db") as study:
+        assert study.is_complete
+        assert study.options == {"keep": "best(2)"}
+        assert [text for _, _, text in study.journal()] == [
+            f"stop was {rule}, and is now not given",
+            "keep was front, and is now best(2)",
+        ]
+    pliant(*command)
+    with Study.open("a.db") as study:
+        assert study.options == {}
+
+
 def test_resume_with_fewer_trials_than_there_are(pliant, darts):
     pliant("search", "darts.py", "--no-baseline", "--trials", 6, "--study", "a.db")
     output = pliant("study", "resume", "a.db", "darts.py", "--trials", 4, status=2).output

@@ -16,12 +16,14 @@ from typing import Any, final
 from rich.console import Console
 
 from pliant.study import Study, View
-from pliant.study.artifacts.keep import to_keep
+from pliant.study.artifacts.keep import Keep, to_keep
 from pliant.study.store.location import Location, Server
 from pliant.study.store.opening import is_free
 from pliant.study.team.member import join
 from pliant.study.writable import Writable
 from pliant.tune.progress import Display, open_display
+from pliant.tune.recorded import change_options
+from pliant.tune.stopping import Rule
 from pliant.tune.text import say, say_count
 from pliant.values.errors import EvaluationError, SpaceChangedError, StudyChangedError, StudyError, quote
 from pliant.values.text import to_printable
@@ -77,9 +79,9 @@ class Contest:
     constraints: tuple[str, ...] = ()
     reuse: bool = False
     time_limit: float | None = None  # seconds of each search
-    stop: str | None = None  # a rule that ends the search
+    stop: Rule | str | None = None  # a rule that ends the search
     artifacts: str | None = None  # where trials save files
-    keep: str | None = None  # which of them keep theirs
+    keep: Keep | str | None = None  # which of them keep theirs
     goes_on: bool = False  # continue the study that exists, whatever its settings are
     make: Callable[[str], Any] = make_algorithm
 
@@ -121,7 +123,13 @@ class Contest:
             seed = "" if self.seed is None else f", seed {self.seed}"
             print_line(console, f"Algorithm: {self.algorithm}{seed}")
             print_line(console, f"Study: {study.path} ({say_progress(study)})")
-            found = choose_by_search("search", program, study, stop=self.stop, files=self._files, **given)
+            if not self.goes_on:
+                change_options(study, {name: None for name in ("stop", "keep") if not getattr(self, name)})
+            ends: dict[str, Any] = {
+                "stop": self.stop,
+                "without": "with --stop none" if self.goes_on else "without",
+            }
+            found = choose_by_search("search", program, study, files=self._files, **ends, **given)
             more = " with more --trials" if study.is_complete else ""
             end = f"All trials are in {self.path}; run the same command{more} to continue."
             if found is None:
@@ -228,8 +236,9 @@ def choose_by_search(
     runs: Runner,
     console: Console,
     time_limit: float | None = None,
-    stop: str | None = None,
+    stop: Rule | str | None = None,
     files: dict[str, Any] | None = None,
+    without: str = "without",
 ) -> Contender | None:
     """Runs what is left of a study, and returns its best; None of several rewards; raises EvaluationError without rewards.
 
@@ -242,6 +251,7 @@ def choose_by_search(
       time_limit: seconds after which no trial starts.
       stop: a rule that ends the search.
       files: the ``artifacts`` and ``keep`` of the search.
+      without: how a command is run without a rule.
     """
     opened: Any = study  # alone or in a team
     from pliant.tune import sample
@@ -255,7 +265,7 @@ def choose_by_search(
             why = why.removesuffix(search._source.continues)
             print_line(
                 console,
-                f"The {label} was {why}. The same command with another --stop, or without, continues it.",
+                f"The {label} was {why}. The same command with another --stop, or {without}, continues it.",
             )
         elif time_limit is not None and not study.is_complete:
             print_line(console, f"The {label} was stopped after its time limit of {time_limit:g} s.")

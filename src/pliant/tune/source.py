@@ -380,6 +380,14 @@ class StudySource(Source):
         self.storage = _make_storage(study=study._location)
         self.tally.resume(study)
 
+    def watch(self, **options: Any) -> None:
+        super().watch(**options)
+        stop, keep = options.get("stop"), self.storage.keep
+        if (stop is not None or keep is not None) and getattr(self.study, "_loop", self) is not None:
+            from .recorded import record_options
+
+            record_options(self.study, keep=keep, stop=stop)
+
     @property
     def total(self) -> int | None:
         return self._budget

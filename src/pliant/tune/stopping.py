@@ -10,7 +10,7 @@ import ast
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, final
 
 from pliant.algorithms.objectives.dominance import dominates
@@ -251,6 +251,27 @@ def to_rule(value: Any) -> Rule | None:
         "stop takes a rule, such as pg.tune.NoImprovement(50), its text, such as 'no_improvement(trials=50)', or None; "
         f"got {quote_typed(value)}."
     )
+
+
+def rule_to_text(rule: Rule) -> str | None:
+    """Returns a rule as text, which ``to_rule`` reads; None where a part of it is a rule of your own.
+
+    >>> rule_to_text((NoImprovement(9) | RegretBound(0.5)) & CostLimit(60.0))
+    "(no_improvement(trials=9, least=0.0) | regret_bound(tolerance=0.5, least=20, every=5)) & cost_limit(limit=60.0, metric='seconds')"
+    """
+    if isinstance(rule, (_Either, _Both)):
+        texts = rule_to_text(rule.first), rule_to_text(rule.second)
+        if isinstance(rule, _Either) and None not in texts:
+            return f"{texts[0]} | {texts[1]}"
+        around = [
+            f"({text})" if isinstance(one, _Either) else text
+            for one, text in zip((rule.first, rule.second), texts, strict=True)
+        ]
+        return None if None in texts else " & ".join(map(str, around))
+    name = next((name for name, kind in RULES.items() if type(rule) is kind), None)
+    if name is None:
+        return None
+    return f"{name}({', '.join(f'{one.name}={getattr(rule, one.name)!r}' for one in fields(rule))})"  # type: ignore[arg-type]  # each rule of ours is a dataclass
 
 
 def _read(text: str) -> Rule:

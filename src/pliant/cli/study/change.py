@@ -15,6 +15,8 @@ from pliant.study.store.location import Location
 from pliant.values.errors import LoadError, StudyError, quote
 from pliant.values.lines import read_json
 
+from ..console import print_line
+
 
 def end_pause(place: Location) -> None:
     """Ends the pause of a study; raises StudyError where it is not paused."""
@@ -35,7 +37,8 @@ def resume(console: Console, place: Location, target: str, options: dict[str, An
     from ..target import load_target
 
     with Study.open(place) as study:
-        info = study.info()
+        info, known = study.info(), study.options
+    given = {name: options.pop(name) for name in ("stop", "keep")}
     trials = options["trials"]
     if trials is not None and trials < info.proposed:
         raise click.UsageError(
@@ -46,8 +49,9 @@ def resume(console: Console, place: Location, target: str, options: dict[str, An
     make = make_algorithm if typed is not None else lambda _: rebuild_algorithm(info)
     algorithm = info.algorithm if typed is None else typed
     make(algorithm)  # before the user's file is loaded, which may take long
+    loaded = load_target(target)
     contest = Contest(
-        load_target(target),
+        loaded,
         options.pop("space"),
         place,
         algorithm=algorithm,
@@ -58,11 +62,42 @@ def resume(console: Console, place: Location, target: str, options: dict[str, An
         restart=False,
         pool=make_pool(options),
         goes_on=True,
+        **choose_options(console, place, known, given),
         **options,
     )
     if info.paused is not None:
         end_pause(place)
     contest.run(console)
+
+
+def choose_options(
+    console: Console, place: Location, known: dict[str, str], given: dict[str, str | None]
+) -> dict[str, Any]:
+    """Returns ``stop`` and ``keep``: what was typed, else what the study has of its last run; says which that is.
+
+    Raises:
+      FieldValueError: one of them cannot be read.
+    """
+    from pliant.study.artifacts.keep import keep_to_text, read_keep
+    from pliant.tune.recorded import change_options
+    from pliant.tune.stopping import rule_to_text, to_rule
+
+    found: dict[str, Any] = {}
+    for name, typed in given.items():
+        text = known.get(name) if typed is None else None if typed == "none" else typed
+        value: Any = None
+        if text is not None:
+            value = to_rule(text) if name == "stop" else read_keep(text)
+            text = rule_to_text(value) if name == "stop" else keep_to_text(value)
+        found[name] = value
+        if typed is None and text is not None:
+            print_line(console, f"--{name} {text}, as before")
+        elif typed is not None and known.get(name) not in (None, text):
+            print_line(console, f"--{name} {text or 'none'}; before: {known[name]}")
+    dropped: dict[str, str | None] = {name: None for name in found if given[name] == "none"}
+    with Study.open(place) as study:
+        change_options(study, dropped)
+    return found
 
 
 def rebuild_algorithm(info: StudyInfo) -> Any:

@@ -86,15 +86,16 @@ def best(place: str, *, count: int, form: str) -> None:
 @show_as
 def trials(place: str, *, status: str | None, limit: int, form: str) -> None:
     """Print the trials of a study."""
-    from collections import deque
-
     from pliant.study import Study
 
-    from .output import print_trials
+    from .output import print_table_of, print_trials
 
     wanted = "" if status is None else f"with the status {quote(status)}"
     with Study.open(place) as opened:
-        print_trials(opened, list(deque(opened.trials(status), maxlen=limit or None)), form, wanted)
+        if form == "csv" and not limit and status is None:
+            print_table_of(opened, "csv")
+        else:
+            print_trials(opened, list(opened.trials(status, last=limit or None)), form, wanted)
 
 
 @study.command()
@@ -109,7 +110,9 @@ def trials(place: str, *, status: str | None, limit: int, form: str) -> None:
 def export(place: str, *, form: str | None, output: Path | None, reports: bool) -> None:
     """Write all trials as a table for other programs."""
     from pliant.study import Study
-    from pliant.study.export import to_csv, to_json, to_parquet
+    from pliant.study.export import to_parquet
+
+    from .output import print_table_of
 
     named = "" if output is None else output.suffix[1:].lower()
     if form is None and named not in ("", *FORMS):
@@ -127,14 +130,7 @@ def export(place: str, *, form: str | None, output: Path | None, reports: bool) 
             assert output is not None
             to_parquet(opened, output)
             return
-        text = to_csv(opened, reports=reports) if chosen == "csv" else to_json(opened) + "\n"
-    if output is None:
-        click.echo(text, nl=False)
-        return
-    try:
-        output.write_text(text, "utf-8", newline="")
-    except OSError as error:
-        raise click.ClickException(f"{str(output)!r} cannot be written: {error.strerror}.") from error
+        print_table_of(opened, chosen, reports=reports, output=output)
 
 
 @study.command()
@@ -191,10 +187,20 @@ def rm(places: tuple[str, ...], *, yes: bool) -> None:
     "--algorithm",
     help="The algorithm, as for `pliant search`, if it cannot be made from the record of the study.",
 )
+@click.option(
+    "--stop",
+    metavar="RULE",
+    help="Another rule that ends the search, or none.  [default: that of the last run]",
+)
+@click.option(
+    "--keep",
+    metavar="WHICH",
+    help="Other trials that keep their files, or none.  [default: as in the last run]",
+)
 @number("--top", 5, "The number of best trials to show.")
 @pool_options
 def resume(place: str, target: str | None, **options: Any) -> None:
-    """End a pause, and continue a study with its algorithm and settings.
+    """End a pause, and continue a study with its algorithm and settings, also its --stop and --keep.
 
     FILE is as for `pliant search`: the search continues in this process. Without it, the processes that search go on after
     `pliant study pause`.

@@ -18,9 +18,10 @@ from pliant.algorithms.description import is_known
 
 from ..trials.trial import COMPLETED, FAILED, STOPPED, Cause
 from .failpoint import reach
-from .format import find_damaged_rows, list_tables
+from .format import list_tables
 from .record import Record
-from .rows import check_row, damaged, seal
+from .rows import check_row, seal
+from .soundness import check_all
 from .tables import (
     ADDED,
     DIGESTED,
@@ -106,10 +107,7 @@ def _from_3(record: Record) -> None:
 
 def _check_third(record: Record) -> None:
     """Checks all rows of version 3; the row of the settings gets another digest."""
-    if (
-        name := next(find_damaged_rows(record, *(one for one in list_tables(record) if one != "study")), None)
-    ) is not None:
-        raise damaged(record.path, f"{name} does not agree with its digest")
+    check_all(record, [one for one in list_tables(record) if one != "study"])
     new = {column.name for column in ADDED[4]["study"]}
     names = [name for name in (*DIGESTED["study"], "digest") if name not in new]
     for row in record.connection.execute(sa.select(*(study.c[name] for name in names))):

@@ -42,6 +42,15 @@ def check_rows(reading: Reading, tables: Iterable[str]) -> None:
     reading.unchecked = max(_find_last(reading, "trials") - AT_ONCE, 0)
 
 
+def check_all(reading: Reading, tables: Iterable[str]) -> None:
+    """Checks all rows of some tables.
+
+    Raises:
+      StudyError: a row does not agree with its digest.
+    """
+    _refuse(reading, find_damaged_rows(reading, tables))
+
+
 def check_earlier(reading: Reading) -> None:
     """Checks the trials that ``check_rows`` left out, once.
 
