@@ -31,8 +31,35 @@ BAD_NAMES = [
 ]  # fmt: skip
 
 
-@pytest.fixture(params=["local", "memory", "file"])
+@pytest.fixture(scope="module")
+def bucket():
+    """Returns the URL of an empty bucket of a server with the interface of S3, which runs in this process."""
+    server = pytest.importorskip(
+        "moto.server",
+        reason="moto is not installed: `pip install 'moto[server]' s3fs` to test artifacts on S3",
+    )
+    s3fs = pytest.importorskip(
+        "s3fs", reason="s3fs is not installed: `pip install s3fs` to test artifacts on S3"
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        running = server.ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
+        running.start()
+        try:
+            host, port = running.get_host_and_port()
+            patch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
+            for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+                patch.setenv(name, "test")
+            s3fs.S3FileSystem().mkdir("pliant")
+            yield "s3://pliant"
+        finally:
+            s3fs.S3FileSystem.clear_instance_cache()
+            running.stop()
+
+
+@pytest.fixture(params=["local", "memory", "file", "s3"])
 def place(request, tmp_path):
+    if request.param == "s3":
+        return f"{request.getfixturevalue('bucket')}/{uuid.uuid4().hex}"
     return {
         "local": str(tmp_path / "files"),
         "memory": f"memory://{uuid.uuid4().hex}",
