@@ -155,3 +155,14 @@ def test_each_decision_of_a_finite_space_is_tried_once(place, flat):
             study.tell(trial.id, 0.0)
         assert len(tried) == len(set(tried)) == 27
         assert study.counts()["completed"] == 100
+
+
+def test_earlier_trials_are_found_by_an_index(path, flat, execute):
+    """However many trials a study has."""
+    query = "EXPLAIN QUERY PLAN SELECT id FROM trials WHERE decisions = '[0,1,2]'"
+    for reuse, found in ((False, "SCAN trials"), (True, "USING COVERING INDEX trials_by_decisions")):
+        with Study.create(path, flat, Random(), reuse=reuse) as study:
+            study.ask()
+        assert found in str(execute(path, query))
+        for file in path.parent.glob("study.db*"):
+            file.unlink()

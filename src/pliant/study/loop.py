@@ -322,6 +322,8 @@ class Loop:
             raise
 
     def _resume(self, record: Record) -> None:
+        if self._reuse:
+            record.index_decisions()
         seq, state = record.last_state()
         self._learner.resume(state, record.events_after(seq))
         self._seq = record.last_seq()

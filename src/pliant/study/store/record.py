@@ -48,6 +48,13 @@ class Record(Reading):
         row = check_row(self.path, "study", self.connection.execute(_settings_to_change).one())
         self.connection.execute(sa.update(study), seal("study", {**row._mapping, **values}))
 
+    def index_decisions(self) -> None:
+        """Makes an index of the decisions of trials, if there is none yet: a study of many trials looks earlier ones up by it."""
+        how = "" if self.connection.dialect.name == "sqlite" else "USING hash "  # of any length
+        self.connection.exec_driver_sql(
+            f"CREATE INDEX IF NOT EXISTS trials_by_decisions ON trials {how}(decisions)"
+        )
+
     def add_trial(self, trial: Trial, seq: int, *, kind: str = ASK) -> None:
         """Writes a new trial, proposed by the algorithm or enqueued, as event ``seq``."""
         execute(self.connection, _add_trial, trial_to_row(trial))
