@@ -4,7 +4,7 @@
     python benchmarks/workers_simulated.py --seconds 10 --trial 10 --workers 100 1000 10000
 
 All requests of a study pass one process, the leader: that is the queue.  Measured in this run: how long the leader takes for an
-``ask`` and a ``tell`` (each is a transaction that reaches the disk), what it computes for a request besides, and how long a request is
+``ask`` and a ``tell`` (each is a transaction that reaches the disk), what it computes for a request in addition, and how long a request is
 under way.  Simulated: workers that ask, evaluate, tell and ask again; one queue, served in the order of arrival.
 """
 
@@ -35,7 +35,7 @@ class Times:
     Attributes:
       ask: how long the leader took, for each proposal.
       tell: likewise for each result.
-      handling: what the leader computes for a request of another process besides.
+      handling: what the leader computes for a request of another process in addition.
       way: the rest of a request: sockets, and the process that waits.
     """
 

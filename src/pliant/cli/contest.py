@@ -120,16 +120,8 @@ class Contest:
             )
         trials = self.trials or (TRIALS if is_free(self.path) else None)
         with self._open(self.path, space, self.algorithm, trials) as study:
-            seed = "" if self.seed is None else f", seed {self.seed}"
-            print_line(console, f"Algorithm: {self.algorithm}{seed}")
-            print_line(console, f"Study: {study.path} ({say_progress(study)})")
-            if not self.goes_on:
-                change_options(study, {name: None for name in ("stop", "keep") if not getattr(self, name)})
-            ends: dict[str, Any] = {
-                "stop": self.stop,
-                "without": "with --stop none" if self.goes_on else "without",
-            }
-            found = choose_by_search("search", program, study, files=self._files, **ends, **given)
+            self._begin(console, study)
+            found = choose_by_search("search", program, study, **self._options, **given)
             more = " with more --trials" if study.is_complete else ""
             end = f"All trials are in {self.path}; run the same command{more} to continue."
             if found is None:
@@ -152,9 +144,21 @@ class Contest:
         )
         print_line(console, end)
 
+    def _begin(self, console: Console, study: Writable) -> None:
+        """Says what is searched by what; a study keeps the options of its last search only."""
+        seed = "" if self.seed is None else f", seed {self.seed}"
+        print_line(console, f"Algorithm: {self.algorithm}{seed}")
+        print_line(console, f"Study: {study.path} ({say_progress(study)})")
+        if not self.goes_on:
+            change_options(study, {name: None for name in ("stop", "keep") if not getattr(self, name)})
+
     @property
-    def _files(self) -> dict[str, Any]:
-        return {"artifacts": self.artifacts, "keep": self.keep}
+    def _options(self) -> dict[str, Any]:
+        return {
+            "files": {"artifacts": self.artifacts, "keep": self.keep},
+            "stop": self.stop,
+            "without": "with --stop none" if self.goes_on else "without",
+        }
 
     def _choose_runner(self, evaluate: Function) -> Runner:
         if self.pool is None:

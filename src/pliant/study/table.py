@@ -17,6 +17,7 @@ from pliant.space.points import Point
 from pliant.values.text import to_cell
 
 from .columns import FIELDS, Row, list_candidates, make_columns, make_row
+from .store.reading import find_columns, read_trial_rows
 from .store.record import Record
 from .store.tables import DIGESTED
 from .trials.trial import Trial
@@ -106,7 +107,7 @@ def read_pages(study: View, count: int) -> Iterator[tuple[dict[str, type[Any]], 
 
 def _find_columns(study: View) -> tuple[dict[str, type[Any]], Callable[[Trial], bool]]:
     """Returns the columns of all trials that ended until now, and whether they are enough for a trial."""
-    rewards, names = study._look(Record.find_columns)
+    rewards, names = study._look(find_columns)
     known = set(names)
 
     def has(trial: Trial) -> bool:
@@ -136,7 +137,7 @@ def _list_lines(study: View) -> Iterator[Line]:
 def _list_rows(study: View) -> Iterator[Sequence[Any]]:
     last = 0
     while last < study._look(Record.progress).proposed:
-        yield from study._look(partial(Record.rows, after=last, until=last + PAGE))
+        yield from study._look(partial(read_trial_rows, after=last, until=last + PAGE))
         last += PAGE
 
 

@@ -28,7 +28,7 @@ from .store.check import find_faults
 from .store.location import Place, to_location
 from .store.opening import open_store
 from .store.options import read_options
-from .store.reading import count_objectives, find_front
+from .store.reading import count_objectives, find_before_last, find_front
 from .store.record import Record
 from .store.store import Store, make_copy
 from .store.tables import SCHEMA_VERSION
@@ -143,7 +143,7 @@ class View:
             raise FieldValueError(f"trials(after=...) takes the id of a trial, or 0; got {quote(after)}.")
         if last is not None:
             count = min(check_count(last, "last", "trials"), MAX_TRIALS)
-            first = max(first, self._look(lambda record: record.find_before_last(count, status)))
+            first = max(first, self._look(partial(find_before_last, count=count, status=status)))
         return self._read_trials(status, first)
 
     def trial(self, trial_id: int) -> Trial:

@@ -206,28 +206,6 @@ class Reading:
         query, values = (_page, {}) if status is None else (_page_of_status, {"status": status})
         return self._read_trials(self.connection.execute(query, {"after": after, **values}).all())
 
-    def rows(self, after: int, until: int) -> list[Sequence[Any]]:
-        """Returns the rows of the trials after one number and up to another, after their digests were compared."""
-        return [
-            check_row(self.path, "trials", row) for row in read_rows(self, "trials", after=after, until=until)
-        ]
-
-    def find_before_last(self, count: int, status: str | None) -> int:
-        """Returns the number before that of the first of the last ``count`` trials, of one status or of all."""
-        query = sa.select(trials.c.id).order_by(trials.c.id.desc()).offset(count - 1).limit(1)
-        query = query if status is None else query.where(trials.c.status == status)
-        found = self.connection.execute(query).scalar()
-        return 0 if found is None else found - 1
-
-    def find_columns(self) -> tuple[int, list[str]]:
-        """Returns the largest number of rewards of a trial that has several, else 0, and the names of all metrics, in order."""
-        count, names = 0, set[str]()
-        for trial_id, text in self.connection.execute(_all_several):
-            count = max(count, len(read_rewards(self.path, trial_id, text)))
-        for trial_id, text in self.connection.execute(_all_metrics.execution_options(yield_per=PAGE)):
-            names.update(read_metrics(self.path, trial_id, text))
-        return count, sorted(names)
-
     def running(self) -> list[Trial]:
         """Returns the trials that are running."""
         return self._read_trials(self.connection.execute(_running).all())
@@ -312,6 +290,30 @@ class Reading:
             except LoadError as error:
                 raise damaged(self.path, f"the earlier space {number}: {error}") from error
         return self._old[number]
+
+
+def read_trial_rows(reading: Reading, *, after: int, until: int) -> list[Sequence[Any]]:
+    """Returns the rows of the trials after one number and up to another, after their digests were compared."""
+    found = read_rows(reading, "trials", after=after, until=until)
+    return [check_row(reading.path, "trials", row) for row in found]
+
+
+def find_before_last(reading: Reading, *, count: int, status: str | None) -> int:
+    """Returns the number before that of the first of the last ``count`` trials, of one status or of all."""
+    query = sa.select(trials.c.id).order_by(trials.c.id.desc()).offset(count - 1).limit(1)
+    query = query if status is None else query.where(trials.c.status == status)
+    found = reading.connection.execute(query).scalar()
+    return 0 if found is None else found - 1
+
+
+def find_columns(reading: Reading) -> tuple[int, list[str]]:
+    """Returns the largest number of rewards of a trial that has several, else 0, and the names of all metrics, in order."""
+    count, names = 0, set[str]()
+    for trial_id, text in reading.connection.execute(_all_several):
+        count = max(count, len(read_rewards(reading.path, trial_id, text)))
+    for trial_id, text in reading.connection.execute(_all_metrics.execution_options(yield_per=PAGE)):
+        names.update(read_metrics(reading.path, trial_id, text))
+    return count, sorted(names)
 
 
 def count_objectives(reading: Reading) -> int | None:
