@@ -50,6 +50,7 @@ class DARTS(GradientSampler):
     """
 
     capabilities: ClassVar[frozenset[str]] = CAPABILITIES["DARTS"]
+    learns_first: ClassVar[bool] = True
 
     order: int = 1
     epsilon: float = 0.01
@@ -67,16 +68,6 @@ class DARTS(GradientSampler):
 
     def _draw(self, step: Step) -> Draw:
         return self._draw_probabilities()
-
-    def before_weights(self, step: Step) -> None:
-        """Takes a step of the parameters, then selects the mixture."""
-        if self._is_due(step):
-            self._learn(step)
-        super().before_weights(step)
-
-    def after_weights(self, step: Step) -> None:
-        """Counts the step."""
-        self._steps += 1
 
     def _differentiate(
         self, step: Step, draw: Draw, leaf: Tensor

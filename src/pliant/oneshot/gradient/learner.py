@@ -11,7 +11,7 @@ import copy
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 import torch.distributed
@@ -77,7 +77,12 @@ class GradientSampler(Sampler):
       skip_limit: the parameters are constant from the end of the first epoch in which this many skipping candidates lead
         (Liang et al., "DARTS+", 2019, which stops at two in a cell); no limit when None.
       checkpoint: whether the backward pass computes the inside of each choice again, which saves memory.
+
+    Attributes:
+      learns_first: whether the parameters take their step before that of the weights.
     """
+
+    learns_first: ClassVar[bool] = False
 
     learning_rate: float = 3e-4
     betas: tuple[float, float] = (0.5, 0.999)
@@ -160,13 +165,15 @@ class GradientSampler(Sampler):
         """Draws the weights of the candidates."""
 
     def before_weights(self, step: Step) -> None:
-        """Selects a draw for the weights to be trained with."""
+        """Selects a draw for the weights to be trained with; takes a step of the parameters before if ``learns_first``."""
+        if self.learns_first and self._is_due(step):
+            self._learn(step)
         self._select(self._draw(step))
 
     def after_weights(self, step: Step) -> None:
-        """Takes a step of the parameters when it is due."""
+        """Counts the step, and takes one of the parameters when it is due."""
         self._steps += 1
-        if self._is_due(step):
+        if not self.learns_first and self._is_due(step):
             self._learn(step)
 
     def end_epoch(self, step: Step) -> None:

@@ -95,6 +95,7 @@ class PCDARTS(GradientSampler):
     """
 
     capabilities: ClassVar[frozenset[str]] = CAPABILITIES["PCDARTS"]
+    learns_first: ClassVar[bool] = True
 
     divisor: int = 4
     learning_rate: float = 6e-4
@@ -112,16 +113,6 @@ class PCDARTS(GradientSampler):
     def _draw(self, step: Step) -> Draw:
         self._partial.draw = self.random.getrandbits(63)
         return self._draw_probabilities()
-
-    def before_weights(self, step: Step) -> None:
-        """Takes a step of the parameters, then selects the mixture."""
-        if self._is_due(step):
-            self._learn(step)
-        super().before_weights(step)
-
-    def after_weights(self, step: Step) -> None:
-        """Counts the step."""
-        self._steps += 1
 
     def _state(self) -> dict[str, Any]:
         return {**super()._state(), "channels": self._partial.draw}
