@@ -28,6 +28,63 @@ class Fused(nn.Module):
         return self.drop(self.proj((scores.softmax(-1) @ v).transpose(1, 2).reshape(n, length, dim)))
 
 
+class Split(nn.Module):
+    """Causal attention of a small language model: one layer, split by a number of the module, and a mask as a buffer."""
+
+    def __init__(self, dim, heads):
+        super().__init__()
+        self.c_attn, self.c_proj, self.n_head, self.n_embd = (
+            nn.Linear(dim, 3 * dim),
+            nn.Linear(dim, dim),
+            heads,
+            dim,
+        )
+        self.register_buffer("mask", torch.ones(1, 1, 8, 8).tril())
+
+    def forward(self, x):
+        n, length, dim = x.size()
+        shape = n, length, self.n_head, dim // self.n_head
+        q, k, v = (part.view(shape).transpose(1, 2) for part in self.c_attn(x).split(self.n_embd, dim=2))
+        scores = (q @ k.transpose(-2, -1)) * (1.0 / k.size(-1) ** 0.5)
+        scores = scores.masked_fill(self.mask[:, :, :length, :length] == 0, float("-inf"))
+        y = functional.softmax(scores, dim=-1) @ v
+        return self.c_proj(y.transpose(1, 2).contiguous().view(n, length, dim))
+
+
+class Interleaved(nn.Module):
+    """Attention whose layer has the rows of a head together, with normalized queries, and heads in the batch."""
+
+    def __init__(self, dim, heads):
+        super().__init__()
+        self.num_heads, self.norm = heads, nn.LayerNorm(dim // heads)
+        self.qkv, self.proj = nn.Linear(dim, 3 * dim), nn.Linear(dim, dim)
+
+    def forward(self, x, bias=None):
+        n, length, dim = x.shape
+        size = dim // self.num_heads
+        parts = self.qkv(x).reshape(n, length, self.num_heads, 3, size).permute(3, 0, 2, 1, 4)
+        q, k, v = parts.reshape(3, n * self.num_heads, length, size)
+        weights = torch.bmm(self.norm(q), k.transpose(1, 2)).softmax(-1)
+        y = torch.bmm(weights, v).view(n, self.num_heads, length, size).transpose(1, 2)
+        return self.proj(y.reshape(n, length, dim))
+
+
+class Three(nn.Module):
+    """Attention with three layers, that returns to the width of its input by its number."""
+
+    def __init__(self, dim, heads):
+        super().__init__()
+        self.heads = heads
+        self.key, self.query, self.value, self.proj = (nn.Linear(dim, dim) for _ in range(4))
+
+    def forward(self, x):
+        n, length, dim = x.shape
+        shape = n, length, self.heads, dim // self.heads
+        q, k, v = (layer(x).view(shape) for layer in (self.query, self.key, self.value))
+        weights = torch.einsum("bihd,bjhd->bhij", q, k).softmax(-1)
+        return self.proj(torch.einsum("bhij,bjhd->bihd", weights, v).reshape(n, length, dim))
+
+
 class Separate(nn.Module):
     """Attention with three layers, which keeps the size of a head."""
 
@@ -129,6 +186,9 @@ def _vit():
 ATTENTIONS = {
     "fused": lambda: Classifier(lambda dim: Block(dim, Fused(dim, 4))),
     "causal": lambda: Classifier(lambda dim: Block(dim, Fused(dim, 4, causal=True))),
+    "split": lambda: Classifier(lambda dim: Block(dim, Split(dim, 4))),
+    "interleaved": lambda: Classifier(lambda dim: Block(dim, Interleaved(dim, 4))),
+    "three": lambda: Classifier(lambda dim: Block(dim, Three(dim, 4))),
     "separate": lambda: Classifier(lambda dim: Block(dim, Separate(dim, 4))),
     "torch": lambda: Classifier(lambda dim: Block(dim, Torch(dim, 4))),
     "encoder layer": lambda: Classifier(_layer),

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import copy
+import pickle
+import re
 
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional
 
 import pliant as pg
 from pliant import oneshot
@@ -145,17 +148,29 @@ def test_masks_and_weights_of_replaced_attention():
     made(x, y, y, attn_mask=torch.zeros(5, 6))
 
 
-def test_dropout_of_replaced_attention_is_kept():
+def test_module_with_narrow_input_is_the_users_own():
     network, x = make_attention("fused")
     found = space_of(network, x, depth=False)
     made = found.network.blocks[0].attn
-    assert type(made) is not Fused
-    assert made.output_drops == ("drop",)
-    torch.manual_seed(1)
-    first = made.train()(torch.ones(1, 4, 16).double())
-    assert not torch.equal(first, made(torch.ones(1, 4, 16).double()))
-    assert found.replaced == {"blocks.0.attn": "fused"}
-    assert set(dict(made.named_parameters())) == set(dict(network.blocks[0].attn.named_parameters()))
+    assert type(made) is Fused
+    assert found.replaced == {"blocks.0.attn": "narrow"}
+    assert list(found.network.state_dict()) == list(network.state_dict())
+    outputs = []
+    for module in (network, found.network, copy.deepcopy(found.network)):  # with dropout
+        torch.manual_seed(1)
+        outputs.append(module.train()(x))
+    assert torch.equal(outputs[0], outputs[1])
+    assert torch.equal(outputs[0], outputs[2])
+    assert made.kept_width == 16
+    assert not hasattr(network.blocks[0].attn, "kept_width")
+    net = supernet(found.space)
+    small = oneshot.to_plain(net.materialize(net.space.sample(3))).double().eval()
+    assert type(small.blocks[0].attn) is Fused
+    assert small.blocks[0].attn.kept_width == 4 * small.blocks[0].attn.num_heads < 16
+    again = pickle.loads(pickle.dumps(small))
+    assert torch.equal(again(x), small(x))
+    exported = torch.export.export(small, (x,)).module()
+    torch.testing.assert_close(exported(x), small(x))
 
 
 def test_attention_is_not_a_width():
@@ -169,6 +184,37 @@ def test_kept_heads():
     for pattern in ("*attn", "*attn.q"):
         assert not find_heads(space_of(network, x, keep=[pattern]))
     assert type(space_of(network, x).network.blocks[0].attn) is Separate
+
+
+class Literal(nn.Module):
+    """Attention whose number of heads is written in its code; and a bias for each head, if asked for."""
+
+    def __init__(self, *, biased):
+        super().__init__()
+        self.qkv, self.proj, self.num_heads = nn.Linear(8, 24), nn.Linear(8, 8), 4
+        self.bias = nn.Parameter(torch.randn(4, 1, 1)) if biased else None
+
+    def forward(self, x):
+        n, length, dim = x.shape
+        heads = 4 if self.bias is None else self.num_heads
+        q, k, v = self.qkv(x).view(n, length, 3, heads, dim // heads).permute(2, 0, 3, 1, 4)
+        scores = q @ k.transpose(-2, -1) / q.shape[-1] ** 0.5
+        weights = (scores if self.bias is None else scores + self.bias).softmax(-1)
+        return self.proj((weights @ v).transpose(1, 2).reshape(n, length, dim))
+
+
+class Bare(nn.Module):
+    """Attention whose queries, keys and values are computed by a weight, not by a layer."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight, self.proj, self.num_heads = nn.Parameter(torch.randn(24, 8)), nn.Linear(8, 8), 4
+
+    def forward(self, x):
+        q, k, v = (
+            functional.linear(x, self.weight).unflatten(-1, (3, self.num_heads, -1)).permute(2, 0, 3, 1, 4)
+        )
+        return self.proj(functional.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2))
 
 
 class Shared(nn.Module):
@@ -188,6 +234,18 @@ def test_reasons():
     x = torch.randn(2, 3, 8)
     found = space_of(nn.Sequential(Shared(), nn.Linear(8, 16), nn.Linear(16, 2)), x)
     assert found.left_out["0"] == "its heads share the keys and values, or it has one"
+    reasons = {
+        "with fewer heads, the network does not|which channels belong": (Literal(biased=False), x),
+        "its code does not run with fewer heads: ": (Literal(biased=True), x),
+        "its queries, keys and values are not computed by layers in it": (Bare(), x),
+        "the example has one token, so it does not show": (Literal(biased=False), x[:, :1]),
+    }
+    for reason, (module, given) in reasons.items():
+        network = nn.Sequential(module, nn.Linear(8, 16), nn.Linear(16, 2))
+        found = space_of(network, given, widths=(0.5, 1.0), depth=False)
+        assert not find_heads(found)
+        assert re.match(reason, found.left_out["0"])
+        assert not found.replaced
     network, x = make_attention("separate")
     found = space_of(network, x, divisor=16)
     assert found.left_out["blocks.0.attn"] == "4 heads have no other number"
@@ -206,6 +264,6 @@ def test_file_with_wrong_attention(tmp_path):
     other = copy.deepcopy(network)
     other.blocks[0].attn = Separate(16, 4)
     with pytest.raises(
-        FieldValueError, match=r"it has no module|is not an attention module with 4 heads of 4"
+        FieldValueError, match=r"it has no attention module with the parts that the file names"
     ):
         oneshot.load_shrunk(other, path)

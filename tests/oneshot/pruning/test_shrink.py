@@ -10,8 +10,10 @@ from torch import nn
 
 import pliant as pg
 from pliant import oneshot
-from pliant.oneshot.pruning.limits import read_limits
+from pliant.oneshot.pruning.decisions import largest
+from pliant.oneshot.pruning.limits import CostMeter, read_limits
 from pliant.oneshot.pruning.sensitivity import (
+    OutputDamage,
     Sensitivity,
     bisect,
     decide,
@@ -21,6 +23,7 @@ from pliant.oneshot.pruning.sensitivity import (
 from pliant.space import choice, flatten
 from pliant.values.errors import FieldTypeError, FieldValueError
 
+from .attention import make_attention
 from .conftest import Residual, make
 
 
@@ -123,6 +126,24 @@ def test_inputs_without_targets(shrunk):
     )
     assert result.chosen.quality is None
     assert "-" in str(result)
+
+
+@pytest.mark.parametrize("kind", ["residual", "concatenation", "depthwise", "fused"])
+def test_predicted_costs_and_reused_outputs(kind):
+    network, x = make_attention(kind) if kind == "fused" else make(kind)
+    found = oneshot.space_of(network, x, widths=(0.5, 0.75, 1.0))
+    net = oneshot.supernet(found.space)
+    meter, damage = CostMeter(net, found), OutputDamage(net, found.network, [x, x + 1], is_class=False)
+    damage(largest(net.space))
+    for seed in range(6):
+        decisions = net.space.sample(seed)
+        for cost in ("multiply_adds", "parameters"):
+            assert meter.predict(cost, decisions) == meter(cost, decisions)
+        assert damage(decisions) == OutputDamage(net, found.network, [x, x + 1], is_class=False)(decisions)
+    assert all(one.is_exact for one in meter._predictions.values())
+    answered = damage.reuse.count
+    damage(largest(net.space))
+    assert damage.reuse.count > answered  # of the network that was given, nothing runs again
 
 
 WRONG = {

@@ -1,23 +1,14 @@
-"""Attention modules whose number of heads is free of the width of their input, and which take the place of others.
-
-``nn.MultiheadAttention`` needs as many channels in its heads as its input has, and other modules return to the width of
-their input by ``reshape(B, N, C)``.  Both compute the same here with all heads, and run with fewer.
-"""
+"""``HeadAttention``: takes the place of ``nn.MultiheadAttention``, which needs as many channels in its heads as its input has."""
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Iterable
 from typing import Any, final
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..elastic.widths import find_widths
-from .heads import Attention
-from .opening import run_once
-from .order import is_close
+from .narrowing import describe_narrow, narrow_again
 
 _MASKS = ("key_padding_mask", "need_weights", "attn_mask", "average_attn_weights", "is_causal")
 
@@ -116,45 +107,6 @@ class HeadAttention(nn.Module):
         return found
 
 
-@final
-class FusedAttention(nn.Module):
-    """Self-attention with one layer for queries, keys and values, as in vision transformers and small language models.
-
-    It takes the place of a module that returns to the width of its input by a number, and keeps the names of its parts.
-
-    Attributes:
-      num_heads: the heads that it has.
-      head_dim: the channels of each.
-    """
-
-    def __init__(self, source: nn.Module, found: Attention, *, is_causal: bool) -> None:
-        super().__init__()
-        self.num_heads, self.head_dim, self.is_causal = found.heads, found.head_dim, is_causal
-        prefix = f"{found.path}." if found.path else ""
-        (first,), (last,) = found.inputs, found.outputs
-        self.first, self.last = first.removeprefix(prefix), last.removeprefix(prefix)
-        for name, part in source.named_children():
-            self.add_module(name, copy.deepcopy(part))
-        drops = [n for n, part in source.named_modules() if isinstance(part, nn.Dropout)]
-        order = [name for name, _ in source.named_modules()]
-        self.attention_drops = tuple(n for n in drops if order.index(n) < order.index(self.last))
-        self.output_drops = tuple(n for n in drops if n not in self.attention_drops)
-        self.train(source.training)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Returns the output for an input of shape (N, L, channels)."""
-        fused: Tensor = self.get_submodule(self.first)(x)
-        fused = fused.view(*x.shape[:2], 3, -1, self.head_dim)
-        q, k, v = fused.permute(2, 0, 3, 1, 4).unbind(0)
-        parts: Any = [self.get_submodule(name) for name in self.attention_drops]
-        dropout = parts[0].p if parts and self.training else 0.0
-        found = functional.scaled_dot_product_attention(q, k, v, dropout_p=dropout, is_causal=self.is_causal)
-        output: Tensor = self.get_submodule(self.last)(found.transpose(1, 2).flatten(2))
-        for name in self.output_drops:
-            output = self.get_submodule(name)(output)
-        return output
-
-
 def _make_linear(weight: Tensor, bias: Tensor | None) -> nn.Linear:
     made = nn.Linear(weight.shape[1], weight.shape[0], bias is not None, device="meta")
     made.weight = nn.Parameter(weight.detach().clone(), requires_grad=weight.requires_grad)
@@ -185,38 +137,9 @@ def replace_multihead(network: nn.Module) -> dict[str, str]:
     return found
 
 
-def replace_fused(
-    network: nn.Module, attentions: Iterable[Attention], inputs: tuple[Any, ...]
-) -> dict[str, str]:
-    """Replaces attention modules in place where the outputs of the network stay; returns the kind by path.
-
-    Modules qualify whose only parts with weights are one layer before the attention, three times as wide as the heads, and
-    one layer behind it.
-    """
-    outputs, made = run_once(network, inputs), dict[str, str]()
-    for one in attentions:
-        source = network.get_submodule(one.path)
-        if not one.path or not _is_fused(network, source, one):
-            continue
-        for kind in ("fused", "causal") if not one.is_causal else ("causal",):
-            _put(network, one.path, FusedAttention(source, one, is_causal=kind == "causal"))
-            try:
-                is_same = is_close(outputs, run_once(network, inputs))
-            except (RuntimeError, TypeError, ValueError):
-                is_same = False
-            if is_same:
-                made[one.path] = kind
-                break
-            _put(network, one.path, source)
-    return made
-
-
-def describe_replaced(module: Any, kind: str) -> dict[str, Any]:
+def describe_replaced(module: nn.Module, kind: str) -> dict[str, Any]:
     """Returns what ``replace_again`` needs to know of a replacement, as JSON."""
-    if kind == "multihead":
-        return {"kind": kind}
-    names = {"first": module.first, "last": module.last}
-    return {"kind": kind, "heads": module.num_heads, "head_dim": module.head_dim, **names}
+    return {"kind": kind} if kind == "multihead" else describe_narrow(module)
 
 
 def replace_again(network: nn.Module, path: str, fields: Any) -> None:
@@ -230,40 +153,10 @@ def replace_again(network: nn.Module, path: str, fields: Any) -> None:
     kind = fields.get("kind")
     if kind == "multihead" and type(source) is nn.MultiheadAttention:
         _put(network, path, HeadAttention(source))
-        return
-    names = [fields.get("first"), fields.get("last")]
-    if kind not in ("fused", "causal") or source is None or not all(isinstance(n, str) for n in names):
+    elif kind == "narrow" and source is not None:
+        narrow_again(source, fields)
+    else:
         raise ValueError(f"it has no attention module at {path!r}.")
-    heads, dim = fields.get("heads"), fields.get("head_dim")
-    if type(heads) is not int or type(dim) is not int:
-        raise ValueError(f"the sizes of the attention module at {path!r} are missing.")
-    one = Attention(path, heads, heads, dim, (f"{path}.{names[0]}",), (f"{path}.{names[1]}",))
-    if not _is_fused(network, source, one):
-        raise ValueError(f"the module at {path!r} is not an attention module with {heads} heads of {dim}.")
-    _put(network, path, FusedAttention(source, one, is_causal=kind == "causal"))
-
-
-def _is_fused(network: nn.Module, source: nn.Module, one: Attention) -> bool:
-    """Returns whether a module has one layer before and one behind the attention, and no other weights."""
-    if len(one.inputs) != 1 or len(one.outputs) != 1 or not one.head_dim:
-        return False
-    try:
-        first, last = (network.get_submodule(path) for path in (*one.inputs, *one.outputs))
-    except AttributeError:
-        return False
-    whole = one.heads * one.head_dim
-    own = {id(part) for layer in (first, last) for part in layer.parameters()}
-    return (
-        _size(first, "writes") == 3 * whole
-        and _size(last, "reads") == whole
-        and all(id(weight) in own for weight in source.parameters())
-    )
-
-
-def _size(layer: nn.Module, role: str) -> int:
-    widths = find_widths(layer)
-    name = None if widths is None else getattr(widths, role)
-    return getattr(layer, name, 0) if isinstance(name, str) else 0
 
 
 def _put(network: nn.Module, path: str, module: nn.Module) -> None:

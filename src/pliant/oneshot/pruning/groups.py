@@ -93,7 +93,7 @@ def find_groups(program: Any, network: nn.Module) -> tuple[WidthGroup, ...]:
             fields = [(widths.reads, "keeps")]
         for name, role in fields:
             value = given.get(name) if name else None
-            for hole in {str(h.name): h for h in _find_holes(value)}.values():
+            for hole in {str(h.name): h for h in find_holes(value)}.values():
                 draft = drafts.setdefault(str(hole.name), _Draft(hole))
                 places = _find_places(value, hole)
                 movable = places is not None and _can_move(module, depthwise=depthwise)
@@ -111,19 +111,19 @@ def _make_carrier(path: str, role: Role, places: tuple[tuple[int, ...], ...]) ->
     return Carrier(path, role, repeat, () if in_order else places)
 
 
-def _find_holes(value: object) -> Iterator[OneOf]:
+def find_holes(value: object) -> Iterator[OneOf]:
     """Yields the holes of a width."""
     if isinstance(value, OneOf):
         yield value
     elif isinstance(value, DerivedHole):
         inner: Any = value.inner()
         for part in inner if isinstance(inner, list) else [inner]:
-            yield from _find_holes(part)
+            yield from find_holes(part)
 
 
 def _find_places(value: object, hole: OneOf) -> tuple[tuple[int, ...], ...] | None:
     """Returns the entries of a width that belong to each channel that a hole counts; None if that is not known."""
-    if len({str(one.name) for one in _find_holes(value)}) > 1 and not _has_slices(value):
+    if len({str(one.name) for one in find_holes(value)}) > 1 and not _has_slices(value):
         return None  # the first entries: of which part is not known
     found, before = [], set(_keep(value, str(hole.name), 0))
     for count in range(1, max(hole.candidates) + 1):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from math import gcd
@@ -16,12 +16,15 @@ from pliant.hyper.hole import OneOf
 from pliant.symbolic.edit.clone import clone
 from pliant.values.path import Path
 
+from ..channels.origins import LIMIT
+from ..channels.probe import probe
 from ..channels.propagation import WidthSum
 from ..elastic.widths import find_widths
+from .narrowing import SETTING, find_readers, narrow
 from .opening import run_once
 
 HEADS_NAME = "heads of "
-_PRODUCTS = frozenset({"matmul", "__matmul__", "bmm", "einsum"})
+_PRODUCTS = frozenset({"matmul", "__matmul__", "bmm", "baddbmm", "einsum"})
 
 
 @final
@@ -36,7 +39,7 @@ class Attention:
       head_dim: the channels of each head; 0 if they are not known.
       inputs: the paths of the layers that compute queries, keys and values.
       outputs: the paths of the layers behind the attention, in the same module.
-      is_causal: whether it said so to ``scaled_dot_product_attention``.
+      tokens: how many tokens each of them is compared with in this run.
     """
 
     path: str
@@ -45,7 +48,7 @@ class Attention:
     head_dim: int
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
-    is_causal: bool = False
+    tokens: int = 0
 
 
 @dataclass(slots=True)
@@ -54,7 +57,7 @@ class _Found:
 
     heads: int = 0
     head_dim: int = 0
-    is_causal: bool = False
+    tokens: int = 0
     before: list[str] = field(default_factory=list)
     after: list[str] = field(default_factory=list)
 
@@ -85,19 +88,41 @@ def find_attentions(network: nn.Module, inputs: tuple[Any, ...]) -> tuple[Attent
     record = _Record({id(module): name for name, module in network.named_modules()})
     with _watched(network, record), record:
         run_once(network, inputs)
-    return tuple(_conclude(network, path, found) for path, found in record.found.items() if found.heads)
+    blocks = {path: found for path, found in record.found.items() if found.heads}
+    sources = _find_sources(network, inputs) if blocks else {}
+    return tuple(_conclude(network, path, found, sources) for path, found in blocks.items())
 
 
-def _conclude(network: nn.Module, path: str, found: _Found) -> Attention:
-    inputs, dim = tuple(dict.fromkeys(found.before)), found.head_dim
-    sizes = [_output_width(network.get_submodule(one)) for one in inputs]
+def _find_sources(network: nn.Module, inputs: tuple[Any, ...]) -> dict[str, set[str]]:
+    """Returns by path of a layer the layers that compute the channels which it reads."""
+    names = {id(module): name for name, module in network.named_modules()}
+    try:
+        origins = probe(network, inputs, {}, traced=True).origins
+    except (RuntimeError, ValueError, TypeError, LookupError, AttributeError):
+        return {}
+    layers = {number: names[key] for key, number in origins.layers.items()}
+    return {
+        names[key]: {layers[number] for number in set((read // LIMIT).tolist()) if number in layers}
+        for key, read in origins.reads.items()
+    }
+
+
+def is_bias(layer: nn.Module, heads: int) -> bool:
+    """Returns whether a layer is a table with a number for each head, which is added to the scores of positions."""
+    return isinstance(layer, nn.Embedding) and layer.embedding_dim == heads
+
+
+def _conclude(network: nn.Module, path: str, found: _Found, sources: Mapping[str, set[str]]) -> Attention:
+    before, dim = list(dict.fromkeys(found.before)), found.head_dim
+    read = {source for one in before for source in sources.get(one, ())}  # by another layer: not by the heads
+    inputs = tuple(one for one in before if one not in read)
+    layers = [network.get_submodule(one) for one in inputs]
+    sizes = [_output_width(layer) for layer in layers if not is_bias(layer, found.heads)]
     groups = found.heads
     for size in sizes:
         groups = gcd(groups, size // dim) if dim and size % dim == 0 else 1
-    outputs = tuple(one for one in dict.fromkeys(found.after) if one not in inputs)
-    return Attention(
-        path, found.heads, groups if sizes else 1, dim, inputs, outputs, is_causal=found.is_causal
-    )
+    outputs = tuple(one for one in dict.fromkeys(found.after) if one not in before)
+    return Attention(path, found.heads, groups if sizes else 1, dim, inputs, outputs, found.tokens)
 
 
 def _output_width(layer: nn.Module) -> int:
@@ -111,8 +136,11 @@ def _output_width(layer: nn.Module) -> int:
 def _watched(network: nn.Module, record: _Record) -> Iterator[None]:
     """A context in which the modules that run are recorded."""
 
-    def before(module: nn.Module, args: Any) -> None:
-        record.stack.append(record.names[id(module)])
+    def before(module: nn.Module, args: Any, fields: Any) -> None:
+        name = record.names[id(module)]
+        first = next((x for x in [*args, *fields.values()] if isinstance(x, Tensor) and x.dim()), None)
+        record.batches[name] = 0 if first is None else len(first)
+        record.stack.append(name)
 
     def after(module: nn.Module, args: Any, output: Any) -> None:
         name = record.stack.pop()
@@ -122,7 +150,7 @@ def _watched(network: nn.Module, record: _Record) -> Iterator[None]:
 
     hooks = []
     for _, module in network.named_modules():
-        hooks.append(module.register_forward_pre_hook(before, prepend=True))
+        hooks.append(module.register_forward_pre_hook(before, prepend=True, with_kwargs=True))
         hooks.append(module.register_forward_hook(after))
     try:
         yield
@@ -139,6 +167,7 @@ class _Record(TorchFunctionMode):
         super().__init__()
         self.names, self.stack = names, list[str]()
         self.found: dict[str, _Found] = {}
+        self.batches: dict[str, int] = {}  # by module, the first size of its first tensor
         self.last_product: Tensor | None = None
 
     def note_layer(self, name: str) -> None:
@@ -150,15 +179,17 @@ class _Record(TorchFunctionMode):
     def __torch_function__(self, func: Any, types: object, args: Any = (), kwargs: Any = None) -> Any:
         fields, name = kwargs or {}, getattr(func, "__name__", "")
         if name in _PRODUCTS:
-            self.last_product = next((x for x in args if isinstance(x, Tensor) and x.dim() == 4), None)
+            taken = [*args, *fields.values()][int(name == "baddbmm") :]
+            self.last_product = next((x for x in taken if isinstance(x, Tensor) and x.dim() in (3, 4)), None)
         elif name == "scaled_dot_product_attention" and self.stack:
-            query = args[0] if args else fields.get("query")
-            if isinstance(query, Tensor) and query.dim() == 4:
-                self._note(self.stack[-1], query, causal=bool(fields.get("is_causal", False)))
+            given = [*args, *(fields[other] for other in ("query", "key") if other in fields)]
+            if isinstance(given[0], Tensor) and given[0].dim() == 4:
+                self._note(self.stack[-1], given[0].shape[1], given[0].shape[-1], given[1].shape[-2])
         elif name == "softmax" and self.stack and isinstance(x := (args or (None,))[0], Tensor):
-            product = self.last_product
-            if x.dim() == 4 and product is not None and product.shape[:-1] == x.shape[:-1]:
-                self._note(self._owner(), product, causal=False)
+            heads = 0 if self.last_product is None else self._count_heads(self.last_product.shape, x.shape)
+            if heads and self.last_product is not None:
+                self._note(self._owner(), heads, self.last_product.shape[-1], x.shape[-1])
+                self.last_product = None
         return func(*args, **fields)
 
     def _owner(self) -> str:
@@ -167,9 +198,37 @@ class _Record(TorchFunctionMode):
         top = self.stack[-1]
         return top if top in found or len(self.stack) == 1 else self.stack[-2]
 
-    def _note(self, path: str, query: Tensor, *, causal: bool) -> None:
+    def _count_heads(self, product: Sequence[int], scores: Sequence[int]) -> int:
+        """Returns the number of heads, given the shapes of the first factor of a product and of a softmax; 0 if unknown."""
+        if len(scores) == 4:
+            batch, heads, length, _ = scores
+            fits = tuple(product[:-1]) in (
+                (batch, heads, length),
+                (batch, length, heads),
+                (batch * heads, length),
+            )
+            return heads if fits else 0
+        batch = self.batches.get(self._owner(), 0)
+        if len(scores) != 3 or tuple(product[:-1]) != tuple(scores[:-1]) or not batch or scores[0] % batch:
+            return 0
+        return scores[0] // batch if scores[0] > batch else 0
+
+    def _note(self, path: str, heads: int, head_dim: int, tokens: int) -> None:
         found = self.found.setdefault(path, _Found())
-        found.heads, found.head_dim, found.is_causal = int(query.shape[1]), int(query.shape[-1]), causal
+        found.heads, found.head_dim, found.tokens = int(heads), int(head_dim), int(tokens)
+
+
+def narrow_attention(network: nn.Module, one: Attention, inputs: Any) -> bool:
+    """Lets the code of an attention block see inputs as wide as its heads, in place; returns whether it could."""
+    return bool(one.head_dim and one.path) and narrow(
+        network.get_submodule(one.path), one.heads * one.head_dim, find_readers(network, one.path, inputs)
+    )
+
+
+def explain(reason: str) -> str:
+    """Returns why a block has no decision, given why its program failed."""
+    _, found, error = reason.partition("its widths cannot be propagated: ")
+    return f"its code does not run with fewer heads: {error}" if found else reason
 
 
 # ------------------------------------------------------------------ what depends on the number of heads
@@ -198,12 +257,14 @@ def head_updates(
     widths: dict[Path | str, Any] = {}
     for path, writes, width in layers.values():
         widths[path + writes] = scale(hole, width // attention.groups)
+    if SETTING in settings:
+        widths[SETTING] = scale(hole, settings[SETTING] // attention.groups)
     whole = attention.heads * attention.head_dim
     wide = {whole, attention.groups * attention.head_dim, *(width for _, _, width in layers.values())}
     numbers, sizes = dict[str, Any](), dict[str, Any]()
     for name, value in settings.items():
         is_total = name.startswith("all_head")
-        if type(value) is not int or (_FIXED.search(name) and not is_total):
+        if type(value) is not int or name == SETTING or (_FIXED.search(name) and not is_total):
             continue
         if value in (attention.heads, attention.groups) and not _SIZES.search(name):
             numbers[name] = scale(hole, value // attention.groups)

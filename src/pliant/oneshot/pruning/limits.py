@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from pliant.cost import count, measure_latency
@@ -14,6 +15,8 @@ from pliant.values.errors import FieldTypeError, FieldValueError, listing, quote
 
 from ..cost import Cost, MultiplyAdds, Parameters
 from ..rewrite.network import Supernet
+from .prediction import CostPrediction
+from .space import FoundSpace
 
 COSTS = ("multiply_adds", "parameters", "weight_bytes", "peak_bytes", "latency_ms")
 _FORM = re.compile(r"\s*(\w+)\s*<=\s*([0-9.]+(?:[eE][+-]?[0-9]+)?)\s*(x?)\s*")
@@ -83,11 +86,12 @@ class CostMeter:
 
     Args:
       supernet: of the space.
-      inputs: of the network; costs are those of one forward pass on them.
+      found: the space; costs are those of one forward pass on its example.
     """
 
-    def __init__(self, supernet: Supernet, inputs: tuple[Any, ...]) -> None:
-        self.supernet, self.inputs = supernet, inputs
+    def __init__(self, supernet: Supernet, found: FoundSpace) -> None:
+        self.supernet, self.found, self.inputs = supernet, found, found.example
+        self._predictions: dict[str, CostPrediction] = {}
         self._models: dict[str, Cost] = {}
         self._known: dict[tuple[str, Any], float] = {}
         weights = list(supernet.parameters())  # of one type, as a rule; otherwise their mean
@@ -101,6 +105,18 @@ class CostMeter:
         if key not in self._known:
             self._known[key] = self._measure(cost, decisions)
         return self._known[key]
+
+    def predict(self, cost: str, decisions: Decisions) -> float:
+        """Returns a cost of a network: predicted from its layers if that is exact for some networks, otherwise as a call does."""
+        if cost == "weight_bytes":
+            return self.predict("parameters", decisions) * self._bytes
+        if cost not in _MODELS or self.found.kernels:
+            return self(cost, decisions)
+        if cost not in self._predictions:
+            space = self.supernet.space
+            self._predictions[cost] = CostPrediction(self.found, cost, partial(self, cost), space)
+        found = self._predictions[cost]
+        return found(decisions) if found.is_exact else self(cost, decisions)
 
     def _measure(self, cost: str, decisions: Decisions) -> float:
         if cost == "weight_bytes":
@@ -122,9 +138,10 @@ class CostMeter:
             for cost, number, relative in read_limits(text)
         ]
 
-    def excess(self, limits: Sequence[Limit], decisions: Decisions) -> float:
+    def excess(self, limits: Sequence[Limit], decisions: Decisions, *, predicted: bool = False) -> float:
         """Returns the largest ratio of a cost to its limit; up to 1 if all are met."""
-        return max((self(limit.cost, decisions) / limit.most for limit in limits), default=0.0)
+        measure = self.predict if predicted else self
+        return max((measure(limit.cost, decisions) / limit.most for limit in limits), default=0.0)
 
 
 _MODELS: dict[str, type[Cost]] = {"multiply_adds": MultiplyAdds, "parameters": Parameters}

@@ -23,6 +23,7 @@ from ..normalization import BatchStatistics
 from ..rewrite.network import Supernet
 from .decisions import change, compose, largest
 from .importance import inputs_of
+from .reuse import OutputReuse
 
 Damage = Callable[[Decisions], float]
 """Takes the decisions of a network; returns how far its outputs are from those of the network that was given."""
@@ -32,7 +33,8 @@ class OutputDamage:
     """How far the outputs of a network of a super-network are from those of the network that was given.
 
     For outputs of shape (N, classes) the mean Kullback-Leibler divergence of the softmax; for others the squared error relative to
-    the variance.  Batch normalization uses the statistics of the batch.
+    the variance.  Batch normalization uses the statistics of the batch.  Modules run again only where something changed against the
+    first network that was measured.
 
     Args:
       supernet: of the space.
@@ -45,7 +47,7 @@ class OutputDamage:
         self, supernet: Supernet, network: nn.Module, batches: Sequence[Any], *, is_class: bool
     ) -> None:
         self.supernet, self.batches, self.is_class = supernet, batches, is_class
-        self.runs = 0
+        self.runs, self.reuse = 0, OutputReuse(len(batches))
         with torch.no_grad(), evaluating(network):
             self.wanted = [_tensors(call_network(network, inputs_of(batch))) for batch in batches]
 
@@ -55,8 +57,9 @@ class OutputDamage:
         total, self.runs = 0.0, self.runs + 1
         statistics = BatchStatistics().applied(self.supernet, lambda: (), lambda batch: None)
         with torch.no_grad(), evaluating(self.supernet), statistics:
-            for batch, wanted in zip(self.batches, self.wanted, strict=True):
-                found = _tensors(call_network(self.supernet, inputs_of(batch)))
+            for index, (batch, wanted) in enumerate(zip(self.batches, self.wanted, strict=True)):
+                with self.reuse.applied(self.supernet, index):
+                    found = _tensors(call_network(self.supernet, inputs_of(batch)))
                 total += sum(self._compare(a, b) for a, b in zip(found, wanted, strict=True))
         return total / len(self.batches)
 

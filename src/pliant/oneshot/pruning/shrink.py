@@ -126,7 +126,7 @@ class _Search:
         scores = importance.score(found.network, found.groups, self.few)
         reorder(found.network, found.groups, scores, found.example)
         net = supernet(found.space)
-        meter = CostMeter(net, found.example)
+        meter = CostMeter(net, found)
         first, last = largest(net.space), smallest(net.space)
         limits = meter.find_limits(limit, first)
         if meter.excess(limits, last) > 1:
@@ -258,27 +258,27 @@ class _Meeting:
         first = largest(space)
         # a latency is measured, so its noise would decide between candidates: their multiply-adds stand for it
         counted = {"multiply_adds" if one.cost == "latency_ms" else one.cost for one in limits}
+        whole = {cost: max(meter(cost, first), 1.0) for cost in sorted(counted)}
         self.burdens = measure_burdens(
             space,
-            lambda one: sum(meter(cost, one) / max(meter(cost, first), 1.0) for cost in sorted(counted)),
+            lambda one: sum(meter.predict(cost, one) / most for cost, most in whole.items()),
             is_polynomial=counted <= {"multiply_adds", "parameters", "weight_bytes"},
         )
 
     def __call__(self, limits: list[Limit]) -> Decisions:
         """Returns the decisions of the smallest price that meets limits, with what is left of them used up."""
-
-        def excess(decisions: Decisions) -> float:
-            return self.meter.excess(limits, decisions)
-
-        chosen = bisect(self.space, self.sensitivity, self.burdens, excess)
-        return fill(self.space, self.sensitivity, chosen or smallest(self.space), excess)
+        found = smallest(self.space)
+        for predicted in (True, False):
+            excess = partial(self.meter.excess, limits, predicted=predicted)
+            chosen = bisect(self.space, self.sensitivity, self.burdens, excess)
+            found = fill(self.space, self.sensitivity, chosen or smallest(self.space), excess)
+            if self.meter.excess(limits, found) <= 1:  # always, where costs are sums over layers
+                break
+        return found
 
     def repair(self, limits: list[Limit], decisions: Decisions) -> Decisions | None:
         """Returns decisions within limits: sizes with the least damage for their cost become smaller, then others larger."""
-
-        def excess(one: Decisions) -> float:
-            return self.meter.excess(limits, one)
-
+        excess = partial(self.meter.excess, limits, predicted=True)
         values: dict[str, Any] = decisions.to_dict()
         while excess(decisions) > 1:
             steps = []
@@ -294,7 +294,8 @@ class _Meeting:
             _, path, lower = min(steps)
             decisions = change(self.space, values, path, lower)
             values = decisions.to_dict()
-        return fill(self.space, self.sensitivity, decisions, excess)
+        found = fill(self.space, self.sensitivity, decisions, excess)
+        return found if self.meter.excess(limits, found) <= 1 else None
 
 
 def fill(

@@ -21,11 +21,12 @@ from pliant.values.errors import FieldValueError, PliantError, check_items, list
 
 from ..elastic.widths import find_widths
 from ..rewrite.foreign import open_kernel, open_network
-from .attention import replace_fused, replace_multihead
+from .attention import replace_multihead
 from .blocks import find_blocks, make_skip
 from .decisions import check_outputs
 from .groups import WidthGroup, find_groups
-from .heads import HEADS_NAME, find_attentions
+from .heads import HEADS_NAME, Attention, explain, find_attentions, narrow_attention
+from .narrowing import widen
 from .opening import check_example, check_network, find_detours, find_nodes
 from .widths import Opener, Wish, head_units, width_units
 
@@ -158,20 +159,43 @@ def _open_sizes(
     opener = make(open_network(own), own)
     left_out: dict[str, str] = {}
     if replaced is not None:
-        several, reasons = head_units(opener.program, own, attentions, wish)
-        failed = opener.open_heads(several)
-        fused = replace_fused(own, [one for one in attentions if one.path in failed], inputs)
-        if fused:  # modules that are replaced become part of a new program
-            replaced |= fused
-            opener = make(open_network(own), own)
-            several, reasons = head_units(opener.program, own, attentions, wish)
-            failed = opener.open_heads(several)
-        left_out |= reasons | failed
+        opener, reasons = _open_heads(opener, attentions, wish, make, replaced)
+        left_out |= reasons
     units, reasons = width_units(opener.base, own, inputs, wish)
     within = {path for one in attentions for path in one.inputs}
     left_out |= {name: reason for name, reason in reasons.items() if name not in within}
-    left_out |= opener.open([unit for unit in units if unit.name not in within])
+    free = [one for one in units if one.name not in within and not one.updates.keys() & opener.updates.keys()]
+    left_out |= opener.open(free)
     return opener, left_out
+
+
+def _open_heads(
+    opener: Opener,
+    attentions: Sequence[Attention],
+    wish: Wish,
+    make: Callable[[Any, nn.Module], Opener],
+    replaced: dict[str, str],
+) -> tuple[Opener, dict[str, str]]:
+    """Returns the program with searched heads, and why blocks have none; first as their code is, then with narrow inputs."""
+    own, left, failed = opener.network, list(attentions), dict[str, str]()
+    while True:
+        several, reasons = head_units(opener.program, own, left, wish)
+        found, fresh, is_undone = opener.open_heads(several), dict[str, str](), False
+        for one in [one for one in left if one.path in found]:
+            if replaced.get(one.path) == "narrow":
+                widen(own.get_submodule(one.path))
+                del replaced[one.path]
+                is_undone = True
+            elif narrow_attention(own, one, opener.inputs):
+                fresh[one.path] = "narrow"
+                continue
+            failed[one.path] = found[one.path]
+            left.remove(one)
+        if not fresh and not is_undone:
+            break
+        replaced |= fresh
+        opener = make(open_network(own), own)
+    return opener, reasons | {path: explain(reason) for path, reason in failed.items()}
 
 
 def _check_widths(widths: Sequence[float]) -> list[float]:

@@ -23,6 +23,7 @@ from pliant.values.errors import PliantError
 from pliant.values.path import Path
 
 from ..channels.propagation import WIDTH_NAME, follow
+from ..choices.nested import change_leaves
 from ..elastic.widths import find_widths, is_depthwise
 from ..rewrite.ties import find_ties
 from .decisions import check_outputs, make_child, smallest
@@ -139,20 +140,26 @@ def head_units(
     reasons: dict[str, str] = {}
     for one in attentions:
         layers: dict[str, tuple[Path, str, int]] = {}
-        for name in one.inputs:
-            layer: Any = network.get_submodule(name)
+        for place in one.inputs:
+            layer: Any = network.get_submodule(place)
             path, node = nodes.get(id(layer), (None, None))
             widths = find_widths(layer)
             if node is not None and path is not None and widths is not None and widths.writes is not None:
                 width = node.sym_init_args.get(widths.writes)
                 if type(width) is int:
-                    layers[name] = path, widths.writes, width
+                    layers[place] = path, widths.writes, width
         whole = one.heads // one.groups * one.head_dim
         step = wish.divisor // gcd(wish.divisor, whole) if wish.divisor and whole else 1
         if {one.path, *one.inputs} & wish.kept:
             continue
-        if one.groups < 2:
+        if not one.inputs:
+            reasons[one.path] = "its queries, keys and values are not computed by layers in it"
+        elif one.groups < 2:
             reasons[one.path] = "its heads share the keys and values, or it has one"
+        elif one.tokens < 2:
+            reasons[one.path] = (
+                "the example has one token, so it does not show what belongs to which head; give more"
+            )
         elif len(layers) < len(one.inputs):
             reasons[one.path] = "the arguments of a layer for its queries, keys or values cannot be read"
         elif len(sizes := find_sizes(one.groups, wish.shares, step)) < 2:
@@ -292,9 +299,24 @@ class Opener:
                     gone = carrier.index(group.width)[group.sizes[0] :].flatten()
                     for tensor, dim in channel_dims(masked.get_submodule(carrier.path), carrier):
                         tensor.index_fill_(dim, gone.to(tensor.device), 0)
-        if is_close(run_once(masked, self.inputs), run_once(child, self.inputs)):
+        others = change_leaves(self.inputs, shake)  # the example may be too regular to show a difference
+        if all(is_close(run_once(masked, x), run_once(child, x)) for x in (self.inputs, others)):
             return ""
         return "with fewer heads, the network does not compute what it does without them"
+
+
+def shake(x: Any) -> Any:
+    """Returns an input with noise; whole numbers in another order.
+
+    >>> shake(torch.arange(4)).tolist()
+    [3, 0, 1, 2]
+    """
+    if not isinstance(x, Tensor) or not x.is_floating_point():
+        return x.roll(1, -1) if isinstance(x, Tensor) and x.dim() else x
+    if not x.isfinite().all():  # a mask
+        return x
+    noise = torch.randn(x.shape, generator=torch.Generator().manual_seed(0)).to(x)
+    return x + noise * (x.std(correction=0) + 0.1)
 
 
 def _copy(value: Any) -> Any:
