@@ -41,7 +41,7 @@ def list_entries(pattern: str) -> None:
     type=click.IntRange(min=0),
     default=1000,
     show_default=True,
-    help="How many random programs to build; fewer if the networks are large.",
+    help="How many random programs to build; 0 if the networks are large, then without costs.",
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Same seed, same programs.")
 def show(name: str, *, samples: int, programs: int, seed: int) -> None:
