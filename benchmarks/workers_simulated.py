@@ -219,7 +219,8 @@ def main() -> None:
         f"\nworkers of {options.trial:g} s trials  trials/s  leader busy  p99 of ask, ms  of their time at work"
     )
     for count in options.workers:
-        found = simulate(times, count, options.trial, max(4 * options.trial, 20.0))
+        seconds = max(4 * options.trial, 4 * count * times.trial, 20.0)  # so long that queues no longer grow
+        found = simulate(times, count, options.trial, seconds)
         used = found.rate * options.trial / count
         print(
             f"{count:{len(f'workers of {options.trial:g} s trials')}}  {found.rate:8.1f}  {found.busy:10.0%}   "

@@ -30,7 +30,7 @@ from pliant.study.store.failpoint import POINTS  # noqa: E402
 from pliant.study.team.database import Database  # noqa: E402
 
 WIDTH = 60
-LIMIT = 120.0  # seconds for a search to come to its end
+LIMIT = 900.0  # seconds for a search to come to its end
 TRIALS = 60
 
 
