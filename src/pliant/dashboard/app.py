@@ -280,6 +280,7 @@ class _Routes:
             await in_thread(change, reader.place, action, read_form(body))
         except FieldValueError as error:
             return refuse(str(error), 400)
+        await in_thread(reader.expire)
         from starlette.responses import RedirectResponse
 
         return RedirectResponse(f"/s/{reader.key}?done={action}", status_code=303)

@@ -106,6 +106,11 @@ class Reader:
                 self._thread.start()
             return found
 
+    def expire(self) -> None:
+        """Lets the next look read the database, as the study was changed just now."""
+        with self._lock:
+            self._last = None
+
     def close(self) -> None:
         """Closes the study; the next look opens it again."""
         with self._lock:
