@@ -203,7 +203,7 @@ def _place_row(row: Row, broad: float) -> _Row:
     words = [Words((0.0, 13.0), row.name, "label")] if row.name else []
     x, y, right = name, 0.0, name
     for chip in row.chips:
-        wide = measure(chip.text, _TEXT) + 12
+        wide = measure(chip.text, _TEXT) * (_BOLD if chip.role == "lit" else 1.0) + 12
         if x > name and x + wide > name + broad:
             x, y = name, y + _CHIP + 3
         chips.append(Shape("chip", (x, y), (wide, _CHIP - 1), chip.role, row.is_open))
