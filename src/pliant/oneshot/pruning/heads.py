@@ -40,6 +40,7 @@ class Attention:
       inputs: the paths of the layers that compute queries, keys and values.
       outputs: the paths of the layers behind the attention, in the same module.
       tokens: how many tokens each of them is compared with in this run.
+      upstream: the paths of the layers in it whose outputs those in ``inputs`` read.
     """
 
     path: str
@@ -49,6 +50,7 @@ class Attention:
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     tokens: int = 0
+    upstream: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -122,7 +124,9 @@ def _conclude(network: nn.Module, path: str, found: _Found, sources: Mapping[str
     for size in sizes:
         groups = gcd(groups, size // dim) if dim and size % dim == 0 else 1
     outputs = tuple(one for one in dict.fromkeys(found.after) if one not in before)
-    return Attention(path, found.heads, groups if sizes else 1, dim, inputs, outputs, found.tokens)
+    groups = groups if sizes else 1
+    upstream = tuple(one for one in before if one in read)
+    return Attention(path, found.heads, groups, dim, inputs, outputs, found.tokens, upstream)
 
 
 def _output_width(layer: nn.Module) -> int:

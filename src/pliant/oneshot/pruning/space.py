@@ -162,7 +162,10 @@ def _open_sizes(
         opener, reasons = _open_heads(opener, attentions, wish, make, replaced)
         left_out |= reasons
     units, reasons = width_units(opener.base, own, inputs, wish)
-    within = {path for one in attentions for path in one.inputs}
+    within = {path for one in attentions for path in (*one.inputs, *one.upstream)}
+    left_out |= {
+        path: "its outputs are read by an attention block" for one in attentions for path in one.upstream
+    }
     left_out |= {name: reason for name, reason in reasons.items() if name not in within}
     free = [one for one in units if one.name not in within and not one.updates.keys() & opener.updates.keys()]
     left_out |= opener.open(free)
