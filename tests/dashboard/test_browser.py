@@ -137,7 +137,7 @@ def test_live(tmp_path, tab):
             tab.goto(f"{address}s/live")
             expect(tab.locator("#live")).to_have_text("Live")
             expect(tab.locator("#state")).to_have_text("running")
-            assert tab.locator("#figure-history .f-trial").count() >= 1
+            expect(tab.locator("#figure-history .f-trial").first).to_be_attached()
             tab.evaluate("window.isSame = true")
             seen.set()
             expect(tab.locator("#state")).to_have_text("complete")

@@ -40,16 +40,16 @@ def test_keep_as_text(keep):
 
 
 @pytest.mark.parametrize(
-    ("text", "kind"),
+    ("text", "kind", "said"),
     [
-        ("some", FieldValueError),
-        ('{"which": "best"}', FieldTypeError),
-        ('{"which"', LoadError),
-        ("best(0)", FieldValueError),
+        ("some", FieldValueError, "keep is 'best'.*got 'some'"),
+        ('{"which": "best"}', FieldTypeError, "an integer of at least 1; got None"),
+        ('{"which"', LoadError, "Expecting ':' delimiter"),
+        ("best(0)", FieldValueError, "an integer of at least 1; got 0"),
     ],
 )
-def test_a_keep_that_another_program_wrote(text, kind):
-    with pytest.raises(kind):
+def test_a_keep_that_another_program_wrote(text, kind, said):
+    with pytest.raises(kind, match=said):
         read_keep(text)
 
 

@@ -200,7 +200,9 @@ def rm(places: tuple[str, ...], *, yes: bool) -> None:
 @number("--top", 5, "The number of best trials to show.")
 @pool_options
 def resume(place: str, target: str | None, **options: Any) -> None:
-    """End a pause, and continue a study with its algorithm and settings, also its --stop and --keep.
+    """Continue a study as it was searched, or end a pause.
+
+    The algorithm and the settings are those of the study, also --stop and --keep.
 
     FILE is as for `pliant search`: the search continues in this process. Without it, the processes that search go on after
     `pliant study pause`.

@@ -95,7 +95,8 @@ def list_history(record: Record) -> list[sa.Table]:
 def check_file(record: Record, file: Path, *, is_quick: bool = False) -> int:
     """Checks a file and its rows; returns its version.
 
-    Of a file that is not large it checks all pages, as a damaged page may not be read for long otherwise.
+    Of a file that is not large it checks all pages, as a damaged page may not be read for long otherwise, and that indexes
+    agree with their tables, as rows are found by them.
 
     Args:
       record: its tables.
@@ -111,7 +112,7 @@ def check_file(record: Record, file: Path, *, is_quick: bool = False) -> int:
         return version
     path, connection = record.path, record.connection
     if file.stat().st_size <= MAX_BYTES:
-        found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
+        found = connection.exec_driver_sql("PRAGMA integrity_check(1)").scalar()
         if found != "ok":
             raise damaged(path, str(found))
     # SQLite reads the missing end of the last page as zeros. After a crash the log still has it.
