@@ -18,8 +18,10 @@ PIP_ARGS ?=
 PYTEST_ARGS ?=
 WORKERS ?= 2
 TORCH ?= cpu
+# Without those tests of searches that start processes.
 FAST := tests/schema tests/space tests/symbolic tests/hyper tests/algorithms/test_base.py tests/algorithms/test_naming.py \
-    tests/tune tests/study/trials tests/test_architecture.py tests/test_sizes.py tests/test_wording.py tests/test_public.py
+    tests/tune tests/study/trials tests/test_architecture.py tests/test_sizes.py tests/test_wording.py tests/test_public.py \
+    $(addprefix --ignore=tests/tune/,test_parallel.py test_winner.py test_ranks.py test_artifacts.py)
 PIP_INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt $(PIP_ARGS)
 
 # One thread per process: the suite runs WORKERS processes, and two pools of threads would fight for the cores.
