@@ -149,7 +149,7 @@ def measure_best(place: str) -> list[tuple[float, float]]:
 
 def measure_csv(place: str) -> list[tuple[float, float]]:
     """All trials as CSV, into a file."""
-    from pliant.study.table import write_csv
+    from pliant.study.export import write_csv
 
     with (
         Study.open(place) as study,

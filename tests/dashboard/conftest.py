@@ -8,7 +8,8 @@ from starlette.testclient import TestClient
 import pliant as pg
 from pliant.dashboard import make_app
 from pliant.study import Study
-from pliant.study.plot.runs import Epoch, Ranks, encode_epoch, encode_header, encode_ranks
+from pliant.study.plot.runs import Ranks, encode_epoch, encode_header, encode_ranks
+from pliant.values.record import Record
 
 HTML = "<img src=x onerror=alert(1)><script>alert(2)</script>"
 TOKEN = "a-token-of-the-tests"
@@ -42,7 +43,7 @@ def run(tmp_path):
     for epoch in (1, 2, 3):
         shares = {f"op {HTML}": (0.5 - epoch / 10, 0.5 + epoch / 10)}
         lines.append(
-            encode_epoch(Epoch(epoch, 9, 1 / epoch, 0.5, 0.1, 2.0, {"entropy": 0.6}, {"op": HTML}, shares))
+            encode_epoch(Record(epoch, 9, 1 / epoch, 0.5, 0.1, 2.0, {"entropy": 0.6}, {"op": HTML}, shares))
         )
     path.write_bytes(b"".join([*lines, encode_ranks(Ranks((0.1, 0.2), (0.3, 0.4), 1.0))]))
     return path

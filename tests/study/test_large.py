@@ -8,11 +8,10 @@ import pytest
 
 from pliant.algorithms import Random
 from pliant.space import choice, flatten, integer
-from pliant.study import Study, table
-from pliant.study.export import to_csv, to_json, to_parquet, to_rows
+from pliant.study import Study
+from pliant.study.export import table, to_csv, to_json, to_parquet, to_rows, write_csv
 from pliant.study.store import soundness
 from pliant.study.store.check import find_faults
-from pliant.study.table import write_csv
 from pliant.values.errors import FieldTypeError, FieldValueError, StudyError
 from pliant.values.text import rows_to_csv
 

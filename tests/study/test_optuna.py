@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 import pliant as pg
 from pliant.algorithms import Random
 from pliant.study import Study
-from pliant.study.export import decided
-from pliant.study.optuna import to_optuna
+from pliant.study.export import decided, to_optuna
 from pliant.values.errors import FieldTypeError
 
 optuna = pytest.importorskip("optuna", reason="optuna is not installed")

@@ -15,7 +15,7 @@ from pliant.zoo import nasbench201 as cells201
 from pliant.zoo import nasbench201_network as network201
 
 IMAGE = torch.zeros(1, 3, 32, 32)
-SAMPLES = 125
+SAMPLES = 500
 
 
 def parameters(network: torch.nn.Module) -> int:
@@ -52,7 +52,7 @@ def test_nasbench201_has_the_parameters_and_multiply_adds_of_the_table(table):
         with torch.device("meta"):
             network = network201.make_network(ops)
             assert parameters(network) == published[row]
-            if at % 12 == 0:
+            if at % 25 == 0:
                 count = count_multiply_adds(network, IMAGE.to("meta")) / 1e6
                 assert count == pytest.approx(columns["c10_flops_M_derived"][row], abs=2e-5)
 
@@ -63,7 +63,7 @@ def test_macro_has_the_parameters_and_multiply_adds_of_the_table(table):
         blocks = [nasbench_macro.BLOCKS[code] for code in columns["code"][row]]
         network = nasbench_macro_network.make_network(blocks)
         assert parameters(network) == columns["params"][row]
-        if at % 12 == 0:
+        if at % 25 == 0:
             assert count_multiply_adds(network, IMAGE) == columns["flops"][row]
 
 

@@ -99,8 +99,6 @@ class PauseNotice:
         if info.paused is not None and info.paused != self._said:
             since = info.paused[:19].replace("T", " ")
             resume = to_command("resume", info.path)
-            with suppress(
-                OSError, ValueError, AttributeError
-            ):  # closed, or none: a program without a console
+            with suppress(OSError, ValueError, AttributeError):  # closed, or none, without a console
                 write_line(sys.stderr, f"search: paused since {since} (UTC); to go on, run {resume}")
         self._said = info.paused

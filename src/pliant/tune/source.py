@@ -36,9 +36,7 @@ if TYPE_CHECKING:
 
 Callback = Callable[["Trial"], object]
 CONTINUES = "; with another `stop`, or without, the same call continues"
-PAUSE = (
-    0.05  # seconds between requests while other processes have all remaining trials, or the search is paused
-)
+PAUSE = 0.05  # seconds between requests while others have all remaining trials, or the search is paused
 
 
 class Source(ABC):

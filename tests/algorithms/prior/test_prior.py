@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import pliant as pg
 from pliant.algorithms import TPE, Algorithm, Bayesian, Random, to_algorithm
 from pliant.algorithms.description import describe, differences, rebuild
 from pliant.algorithms.prior import derive, read_prior
@@ -227,6 +228,15 @@ def test_what_matches_is_used():
     assert derive([[({"lr": 50.0, "op": "pool"}, 1.0)] * 9], SPACE) == {}  # out of range, and no candidate
     assert derive([[]], SPACE) == {}
     Bayesian(prior=prior).setup(SPACE)
+
+
+def test_each_pick_has_the_belief_of_its_own_results():
+    space = pg.abstract_search_space(pg.Dict(ops=pg.manyof(3, ["a", "b", "c"], distinct=False)))
+    good, bad = dict(zip(["ops[0]", "ops[1]", "ops[2]"], "abc")), dict.fromkeys(["ops[0]", "ops[1]"], "c")
+    prior = derive([[(good, 1.0)] * 6 + [(bad, 0.0)] * 30], space)
+    assert [max(prior[key], key=prior[key].get) for key in good] == ["a", "b", "c"]
+    assert read(prior, space).mode(Generator(0)).values == (0, 1, 2)
+    assert list(derive([[({"ops": "b"}, 1.0)] * 9], space)) == ["ops"]  # of a space with one pick: for all
 
 
 @settings(max_examples=10, deadline=None)

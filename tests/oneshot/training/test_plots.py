@@ -6,7 +6,7 @@ import pytest
 
 from pliant.oneshot import DARTS, SPOS, RunLog, Trainer
 from pliant.oneshot.training import Record
-from pliant.oneshot.training.plots import KEPT, bound_memory, to_epoch
+from pliant.oneshot.training.plots import KEPT, bound_memory
 from pliant.study.plot.figure import Cells
 from pliant.study.plot.runs import read_run
 from pliant.study.plot.training import make_figure
@@ -51,7 +51,7 @@ def test_log_for_the_dashboard(tmp_path):
     second = train(DARTS(), epochs=2, callbacks=[log], checkpoint=checkpoint)
     assert log.add_ranks([0.1, 0.2, 0.3], [0.3, 0.5, 0.4]) == pytest.approx(1 / 3)
     run = read_run(path)
-    assert list(run.records) == [to_epoch(one) for one in (*first.records, *second.records)]
+    assert list(run.records) == [*first.records, *second.records]
     assert run.sampler.startswith("DARTS(")
     assert make_figure(run, "probabilities").y.names == second.plot.figure("probabilities").y.names
     assert run.ranks.alone == (0.3, 0.5, 0.4)

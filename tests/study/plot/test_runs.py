@@ -9,17 +9,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pliant.study.plot.runs import Epoch, Ranks, encode_epoch, encode_header, encode_ranks, read_run
+from pliant.study.plot.runs import Ranks, encode_epoch, encode_header, encode_ranks, read_run
 from pliant.study.plot.svg import to_svg
 from pliant.study.plot.training import FIGURES, choose, make_figure
 from pliant.values.errors import FieldValueError, LoadError
+from pliant.values.record import Record
 
 HEAD = encode_header("DARTS()", {"op": ("conv", "skip")})
 
 
 def make(epoch, **given):
     shares = {"op": (0.5 + epoch / 20, 0.5 - epoch / 20)}
-    return Epoch(epoch, 9, 1 / epoch, math.nan if epoch == 1 else 0.5, 0.1, 2.0, **{"metrics": {"entropy": 0.6}, "leading": {"op": "conv"}, "probabilities": shares, **given})  # fmt: skip
+    return Record(epoch, 9, 1 / epoch, math.nan if epoch == 1 else 0.5, 0.1, 2.0, **{"metrics": {"entropy": 0.6}, "leading": {"op": "conv"}, "probabilities": shares, **given})  # fmt: skip
 
 
 def test_round_trip_and_what_a_checkpoint_repeats(tmp_path):
@@ -46,7 +47,7 @@ def test_round_trip_and_what_a_checkpoint_repeats(tmp_path):
         make_figure(read_run(path), "ranks")
 
 
-@given(st.lists(st.dictionaries(st.sampled_from([*Epoch.__slots__, "ranks"]), st.sampled_from([None, 1, -1, 1e999, "x", [1], {}, {"a": [1, "b"]}, {"a": 2.5}])), max_size=3), st.binary(max_size=20))  # fmt: skip
+@given(st.lists(st.dictionaries(st.sampled_from([*Record.__slots__, "ranks"]), st.sampled_from([None, 1, -1, 1e999, "x", [1], {}, {"a": [1, "b"]}, {"a": 2.5}])), max_size=3), st.binary(max_size=20))  # fmt: skip
 @settings(max_examples=20)
 def test_any_file_is_read_or_explained(tmp_path_factory, rows, tail):
     path = tmp_path_factory.mktemp("runs") / "a.oneshot.jsonl"

@@ -234,9 +234,7 @@ class Budgeted(Wrapper):
         self.algorithm.setup(self._budget.space, seed=self.seed, trials=self.planned)
         # Whether it learns from the rewards of one budget.
         self._is_aware = type(self.algorithm)._relearn is not Algorithm._relearn
-        self._records: list[
-            tuple[Decisions, int | float, Reward, tuple[float, ...] | None]
-        ] = []  # if it is aware
+        self._records: list[tuple[Decisions, int | float, Reward, tuple[float, ...] | None]] = []  # if so
         self._excess: tuple[float, ...] | None = None  # of the trial whose reward comes next
         self._counts: Counter[int | float] = Counter()  # of the rewards of each budget
         self._model: int | float | None = None  # the budget that the algorithm learns from

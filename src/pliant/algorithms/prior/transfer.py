@@ -25,6 +25,8 @@ _WIDER = 0.1  # deviation that is added to that of good numbers, on the scale of
 def derive(tables: Sequence[Sequence[Row]], space: Space) -> dict[str, Any]:
     """Returns beliefs about the decisions of a space from the best results of each table; higher rewards are better.
 
+    Picks of several candidates have a belief each where the results name them, such as ``ops[1]``.
+
     A decision is found by its path, or else its name, or else the last key of its path.  A number that the space does not
     allow and a candidate that it lacks are left out.
 
@@ -37,10 +39,10 @@ def derive(tables: Sequence[Sequence[Row]], space: Space) -> dict[str, Any]:
     good = [row for table in tables for row in _choose(table)]
     found: dict[str, Any] = {}
     for point in space.points:
-        values = _find_values(point, good)
+        key, values = _find_values(point, good)
         belief = _count(point, values) if isinstance(point, Choice) else _span(point, values)
         if belief is not None:
-            found[_hole(point)] = belief
+            found[key] = belief
     return found
 
 
@@ -52,14 +54,16 @@ def _choose(table: Sequence[Row]) -> list[Mapping[str, Any]]:
     return [table[place][0] for place in order[:count]]
 
 
-def _find_values(point: Choice | Int | Float, good: Sequence[Mapping[str, Any]]) -> list[Any]:
-    """Returns what good results decided here."""
-    names = {point.path, _hole(point), point.name}
-    exact = [value for row in good for key, value in row.items() if key in names]
-    if exact:
-        return exact
-    last = last_key(_hole(point))
-    return [value for row in good for key, value in row.items() if last_key(_drop_pick(key)) == last]
+def _find_values(point: Choice | Int | Float, good: Sequence[Mapping[str, Any]]) -> tuple[str, list[Any]]:
+    """Returns what good results decided here, and for which key: the path of this pick, or the hole with all of its picks."""
+    if own := [row[point.path] for row in good if point.path in row]:
+        return point.path, own
+    hole = _hole(point)
+    named = [value for row in good for key, value in row.items() if key in (hole, point.name)]
+    last = last_key(hole)
+    return hole, named or [
+        value for row in good for key, value in row.items() if last_key(_drop_pick(key)) == last
+    ]
 
 
 def _drop_pick(key: str) -> str:

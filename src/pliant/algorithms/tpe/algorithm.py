@@ -242,10 +242,10 @@ class TPE(Algorithm):
         first = len(self._told) - count
         logs[:, [i % self._limit for i in good if i >= first]] = -np.inf
         scores = _log_sum(marks @ near.T) - _log_sum(logs, marks @ self._lies().T)
-        if tilt is not None:
-            scores += tilt.log([tree.load(row) for row in rows])
-        ranked = np.argsort(-scores, kind="stable")
-        return (tree.load(rows[place]) for place in ranked)
+        if tilt is None:
+            return (tree.load(rows[place]) for place in np.argsort(-scores, kind="stable"))
+        found = [tree.load(row) for row in rows]
+        return (found[place] for place in np.argsort(-(scores + tilt.log(found)), kind="stable"))
 
     def _tilt(self, belief: Prior) -> Tilt:
         told = [Decisions._of(self.space, values) for values, _ in self._told]

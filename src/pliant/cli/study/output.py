@@ -14,9 +14,8 @@ from rich import box
 from rich.table import Table
 
 from pliant.study import Study, Trial
-from pliant.study.export import to_csv, trial_to_json, write_json
+from pliant.study.export import to_csv, trial_to_json, write_csv, write_json
 from pliant.study.places import Entry
-from pliant.study.table import write_csv
 from pliant.tune.text import say, say_decisions, say_statuses
 from pliant.values.exceptions import one_line
 from pliant.values.text import rows_to_csv, to_printable

@@ -7,8 +7,8 @@ import time
 from collections.abc import Sequence
 from typing import Any, Final
 
-from pliant.study.plot.runs import Epoch
 from pliant.study.plot.training import choose, say_choice
+from pliant.values.record import Record
 
 from ..markup import Markup, shorten, tag
 from ..numbers import say_number, say_seconds
@@ -131,7 +131,7 @@ def _make_tiles(snapshot: RunSnapshot) -> Markup:
     )
 
 
-def _make_choices(last: Epoch, candidates: Any) -> Markup:
+def _make_choices(last: Record, candidates: Any) -> Markup:
     if last.probabilities:
         rows: Sequence[Any] = [
             (

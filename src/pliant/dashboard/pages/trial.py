@@ -9,8 +9,7 @@ from typing import Any, Final
 from pliant.space import Choice
 from pliant.space.points import Point
 from pliant.space.text import say_point
-from pliant.study.columns import decided
-from pliant.study.export import trial_to_json
+from pliant.study.export import decided, trial_to_json
 from pliant.study.plot.figure import Axis, Dots, Figure, Line
 from pliant.study.plot.svg import to_svg
 from pliant.study.trials.artifact import Artifact

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from pliant.values.record import Record as Record
+
 from .batches import Feed as Feed
 from .distillation import Distillation as Distillation
 from .logs import CsvLog as CsvLog
 from .logs import ProgressLine as ProgressLine
-from .logs import Record as Record
 from .logs import RunLog as RunLog
 from .logs import TensorBoardLog as TensorBoardLog
 from .plots import TrainerPlots as TrainerPlots

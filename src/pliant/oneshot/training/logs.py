@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO, final
 
@@ -16,6 +15,7 @@ from pliant.space import Choice, Decisions, Space
 from pliant.values.errors import LoadError, check_file
 from pliant.values.files import write_atomically
 from pliant.values.packages import require
+from pliant.values.record import Record
 from pliant.values.text import rows_to_csv, to_cell, to_printable, write_line
 
 from ..choices.choice import LayerChoice
@@ -23,36 +23,6 @@ from ..elastic.module import Elastic
 from ..rewrite.network import Supernet
 from ..sampler import Sampler
 from .settings import describe
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class Record:
-    """The results of one epoch.
-
-    Attributes:
-      epoch: from 1.
-      epochs: the number of epochs.
-      loss: the mean loss of the weights.
-      quality: of the network or mixture that was trained last, on its batch.
-      learning_rate: of the weights.
-      seconds: the duration of the epoch.
-      metrics: the sampler's.
-      leading: the candidates of the best network so far, by key.
-      probabilities: of each candidate, by key, for samplers with architecture parameters; of long trainings, ``Trainer.records`` keeps
-        those of some epochs.
-    """
-
-    epoch: int
-    epochs: int
-    loss: float
-    quality: float
-    learning_rate: float
-    seconds: float
-    metrics: dict[str, float] = field(default_factory=dict)
-    leading: dict[str, str] = field(default_factory=dict)
-    probabilities: dict[str, tuple[float, ...]] = field(default_factory=dict)
-
 
 Callback = Callable[[Record], Any]
 
@@ -188,9 +158,7 @@ class RunLog:
     def __call__(self, record: Record) -> None:
         from pliant.study.plot.runs import encode_epoch
 
-        from .plots import to_epoch
-
-        self._append(encode_epoch(to_epoch(record)))
+        self._append(encode_epoch(record))
 
     def add_ranks(self, inherited: Sequence[float], alone: Sequence[float]) -> float:
         """Writes how well inherited weights rank some networks; returns Kendall's rank correlation, see ``kendall_tau``.

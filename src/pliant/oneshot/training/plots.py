@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, final
 
 from pliant.space import Choice, Space
 from pliant.space.literals import shorten_literals
+from pliant.values.record import Record
 
 from ..gradient.learner import GradientSampler
 from ..sampler import Sampler
-from .logs import Record
 from .report import kendall_tau
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from pliant.study.plot.figure import Figure
-    from pliant.study.plot.runs import Epoch
 
 KEPT = 256  # epochs whose probabilities are kept; of more, every second one
 
@@ -66,7 +65,7 @@ class TrainerPlots:
         from pliant.study.plot.runs import Run
         from pliant.study.plot.training import make_figure
 
-        run = Run("", list_candidates(self._space), tuple(map(to_epoch, self._records)))
+        run = Run("", list_candidates(self._space), tuple(self._records))
         return make_figure(run, name)
 
     def svg(self, name: str) -> str:
@@ -104,13 +103,6 @@ class TrainerPlots:
         from pliant.study.plot.axes import draw
 
         return draw(figure, axes)
-
-
-def to_epoch(record: Record) -> Epoch:
-    """Returns the results of an epoch as figures and files of trainings have them."""
-    from pliant.study.plot.runs import Epoch
-
-    return Epoch(*(getattr(record, one.name) for one in fields(Epoch)))
 
 
 def list_candidates(space: Space | None) -> dict[str, tuple[str, ...]]:

@@ -20,6 +20,7 @@ from torch.optim import Optimizer
 from pliant.algorithms.base import check_seed
 from pliant.algorithms.options import check_count
 from pliant.values.errors import FieldValueError, check_items
+from pliant.values.record import Record
 
 from ..choices.evaluation import evaluating, keep_buffers
 from ..choices.nested import change_leaves
@@ -33,7 +34,7 @@ from .checkpoint import read_checkpoint, write_checkpoint
 from .defaults import default_loss, default_quality
 from .distillation import follow_teacher
 from .layout import is_channels_last_safe
-from .logs import Callback, Record, describe_leading, open_logs
+from .logs import Callback, describe_leading, open_logs
 from .plots import TrainerPlots, bound_memory, read_probabilities
 from .randomness import PrivateRandom, kept_random, read_random
 from .report import Report, make_report

@@ -10,7 +10,7 @@ from typing import final
 
 from pliant.space import Space
 
-from ..columns import decided
+from ..export.columns import decided
 from ..trials.trial import Trial
 
 

@@ -7,46 +7,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, final
 
 from pliant.values.errors import LoadError, quote
 from pliant.values.lines import encode_line, read_json
+from pliant.values.record import Record
 
 ENDING: Final = ".oneshot.jsonl"
 """How the name of such a file ends, by which the dashboard finds it."""
 LONGEST: Final = 1 << 26  # bytes of a file that is read
 _KIND: Final = "one-shot run"
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class Epoch:
-    """The results of one epoch.
-
-    Attributes:
-      epoch: from 1.
-      epochs: the number of epochs.
-      loss: the mean loss of the weights.
-      quality: of the network or mixture that was trained last, on its batch.
-      learning_rate: of the weights.
-      seconds: the duration of the epoch.
-      metrics: the sampler's.
-      leading: the candidates of the best network so far, by key.
-      probabilities: of each candidate, by key, for samplers with architecture parameters; of long trainings, ``Trainer.records`` keeps
-        those of some epochs.
-    """
-
-    epoch: int
-    epochs: int
-    loss: float
-    quality: float
-    learning_rate: float
-    seconds: float
-    metrics: dict[str, float] = field(default_factory=dict)
-    leading: dict[str, str] = field(default_factory=dict)
-    probabilities: dict[str, tuple[float, ...]] = field(default_factory=dict)
 
 
 @final
@@ -73,7 +45,7 @@ class Run:
 
     sampler: str
     candidates: Mapping[str, Sequence[str]]
-    records: tuple[Epoch, ...]
+    records: tuple[Record, ...]
     ranks: Ranks | None = None
 
 
@@ -82,7 +54,7 @@ def encode_header(sampler: str, candidates: Mapping[str, Sequence[str]]) -> byte
     return encode_line({"kind": _KIND, "version": 1, "sampler": sampler, "candidates": dict(candidates)})
 
 
-def encode_epoch(record: Epoch) -> bytes:
+def encode_epoch(record: Record) -> bytes:
     """Returns the line of an epoch; numbers that are not finite become null."""
     numbers = ("loss", "quality", "learning_rate", "seconds")
     return encode_line(
@@ -114,7 +86,7 @@ def read_run(path: str | Path) -> Run:
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     file = Path(folder, "a.oneshot.jsonl")
-    ...     _ = file.write_bytes(encode_header("DARTS()", {"op": ["conv", "skip"]}) + encode_epoch(Epoch(1, 9, 0.5, 0.7, 0.1, 2.0)))
+    ...     _ = file.write_bytes(encode_header("DARTS()", {"op": ["conv", "skip"]}) + encode_epoch(Record(1, 9, 0.5, 0.7, 0.1, 2.0)))
     ...     read_run(file).records[0].quality
     0.7
 
@@ -137,7 +109,7 @@ def read_run(path: str | Path) -> Run:
         raise LoadError(
             f"{str(path)!r} is not the log of a training that oneshot.RunLog wrote, of version 1."
         )
-    records: list[Epoch] = []
+    records: list[Record] = []
     ranks: Ranks | None = None
     for number, line in enumerate(lines[:-1], 2):  # what follows the last line break is being written
         row = _read_line(path, number, line)
@@ -165,11 +137,11 @@ def _read_line(path: str | Path, number: int, line: bytes) -> dict[str, Any]:
     return found
 
 
-def _read_epoch(row: dict[str, Any]) -> Epoch:
+def _read_epoch(row: dict[str, Any]) -> Record:
     epoch, epochs = row["epoch"], row["epochs"]
     if epoch.__class__ is not int or epochs.__class__ is not int or not 1 <= epoch <= 1 << 31:
         raise ValueError("epochs are numbers from 1")
-    return Epoch(
+    return Record(
         epoch,
         epochs,
         loss=_to_number(row["loss"]),

@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from pliant.values.errors import FieldValueError, listing, quote, suggest
+from pliant.values.record import Record
 
 from .figure import Axis, Cells, Dots, Figure, Line
-from .runs import Epoch, Ranks, Run
+from .runs import Ranks, Run
 
 _ROWS, _COLUMNS = 40, 60
 
@@ -101,7 +102,7 @@ FIGURES: Final[dict[str, Callable[[Run], Figure]]] = {
 def make_figure(run: Run, name: str) -> Figure:
     """Returns a figure of a training.
 
-    >>> records = (Epoch(1, 2, 1.0, 0.5, 0.1, 1.0), Epoch(2, 2, 0.5, 0.5, 0.1, 1.0))
+    >>> records = (Record(1, 2, 1.0, 0.5, 0.1, 1.0), Record(2, 2, 0.5, 0.5, 0.1, 1.0))
     >>> make_figure(Run("SPOS()", {}, records), "losses").layers[0].y
     [1.0, 0.5]
 
@@ -134,10 +135,10 @@ def list_candidates(candidates: Mapping[str, Sequence[str]], key: str, count: in
     return found if len(found) == count else [str(place) for place in range(count)]
 
 
-def say_choice(record: Epoch, key: str, candidates: Mapping[str, Sequence[str]]) -> tuple[str, float, float]:
+def say_choice(record: Record, key: str, candidates: Mapping[str, Sequence[str]]) -> tuple[str, float, float]:
     """Returns the most probable candidate of a choice, its probability, and the one of the next candidate.
 
-    >>> say_choice(Epoch(1, 2, 1.0, 0.5, 0.1, 1.0, probabilities={"op": (0.25, 0.75)}), "op", {"op": ["conv", "skip"]})
+    >>> say_choice(Record(1, 2, 1.0, 0.5, 0.1, 1.0, probabilities={"op": (0.25, 0.75)}), "op", {"op": ["conv", "skip"]})
     ('skip', 0.75, 0.25)
     """
     row = record.probabilities[key]
@@ -146,6 +147,6 @@ def say_choice(record: Epoch, key: str, candidates: Mapping[str, Sequence[str]])
     return names[order[0]], row[order[0]], row[order[1]] if len(row) > 1 else 0.0
 
 
-def _thin(known: list[Epoch]) -> list[Epoch]:
+def _thin(known: list[Record]) -> list[Record]:
     count = min(_COLUMNS, len(known))
     return [known[(place + 1) * len(known) // count - 1] for place in range(count)]

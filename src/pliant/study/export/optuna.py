@@ -9,10 +9,10 @@ from pliant.space import Choice, Float, Int, Space
 from pliant.values.errors import FieldTypeError, quote_typed
 from pliant.values.packages import require
 
+from ..trials.constraint import Constraint, measure_excess, parse_constraints
+from ..trials.trial import COMPLETED, FAILED, RUNNING, STOPPED, Trial
 from .columns import decided, list_candidates, name_points
-from .export import Tried, trials_of
-from .trials.constraint import Constraint, measure_excess, parse_constraints
-from .trials.trial import COMPLETED, FAILED, RUNNING, STOPPED, Trial
+from .formats import Tried, trials_of
 
 _STATES = {RUNNING: "RUNNING", COMPLETED: "COMPLETE", STOPPED: "PRUNED", FAILED: "FAIL"}
 _NOTES = ("id", "cause", "reason", "worker", "origin", "attempts", "seconds", "copied_from")

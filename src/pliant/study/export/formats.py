@@ -19,10 +19,10 @@ from pliant.values.errors import StudyError
 from pliant.values.packages import require
 from pliant.values.text import rows_to_csv
 
+from ..trials.trial import Trial
+from ..view import View
 from .columns import FIELDS, Row, decided, find_columns, make_row, plain_texts
 from .table import read_pages, write_csv, write_data, write_whole
-from .trials.trial import Trial
-from .view import View
 
 PAGE = 10_000  # rows that are written at once
 
@@ -89,7 +89,7 @@ def to_csv(study: Tried, trials: Iterable[Trial] | None = None, *, reports: bool
     """Returns all trials, or those given, as CSV with a header line; with ``reports``, all reports instead.
 
     A cell that a spreadsheet would run as a formula begins with an apostrophe here, as texts may come from elsewhere.
-    ``pliant.study.table.write_csv`` writes the same into a file, in memory that does not grow with the number of trials.
+    ``pliant.study.export.write_csv`` writes the same into a file, in memory that does not grow with the number of trials.
     """
     if isinstance(study, View) and trials is None:
         text = io.StringIO(newline="")

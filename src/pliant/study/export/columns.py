@@ -14,7 +14,7 @@ from typing import Any
 from pliant.space import Choice, Float, Space
 from pliant.space.literals import number_equal
 
-from .trials.trial import Trial
+from ..trials.trial import Trial
 
 Row = dict[str, Any]
 

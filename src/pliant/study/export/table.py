@@ -16,12 +16,12 @@ from pliant.space import Choice, Float, Space
 from pliant.space.points import Point
 from pliant.values.text import to_cell
 
+from ..store.reading import find_columns, read_trial_rows
+from ..store.record import Record
+from ..store.tables import DIGESTED
+from ..trials.trial import Trial
+from ..view import View
 from .columns import FIELDS, Row, list_candidates, make_columns, make_row
-from .store.reading import find_columns, read_trial_rows
-from .store.record import Record
-from .store.tables import DIGESTED
-from .trials.trial import Trial
-from .view import View
 
 PAGE = 500  # trials that are read at once
 REPORT = ("trial", "step", "reward", "stop")  # the first columns of reports
